@@ -1,0 +1,84 @@
+// A Trace is an ordered list of allocations and frees, each with a size, a stream, a label (what it is)
+// and a phase (when it is). Forecasts, snapshots and dry runs all end in one; every answer is read off
+// one that was played on an allocator.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/index.h"
+#include "trace/category.h"
+#include "trace/phase.h"
+
+namespace vramcast {
+
+using AllocationId = Index<struct AllocationTag>;  // one alloc and the frees that belong to it
+using LabelId = Index<struct LabelTag>;
+using StackId = Index<struct StackTag>;
+using StreamId = uint16_t;  // index into Trace::streams; 0 is the default stream
+
+struct Label {
+  Category category = Category::kOther;
+  std::string name;  // "layer 3 mlp hidden", "lm_head gradient"
+};
+
+// The actions of torch.cuda.memory's trace entries that change or describe the allocator.
+enum class Action : uint8_t {
+  kAlloc,
+  kFreeRequested,  // the program let go; the block stays active while other streams use it
+  kFreeCompleted,  // the block is back in its pool
+  kSegmentAlloc,   // recorded only in snapshots; a forecast never states segments
+  kSegmentFree,
+  kSegmentMap,
+  kSegmentUnmap,
+  kSnapshot,
+  kOom,
+  kEmptyCache,  // torch.cuda.empty_cache()
+};
+
+struct Event {
+  Action action = Action::kAlloc;
+  Phase phase = Phase::kUnknown;
+  StreamId stream = 0;
+  AllocationId allocation = {};  // of kAlloc, kFreeRequested, kFreeCompleted
+  Bytes size = {};               // requested bytes, unrounded; for segments the real size
+  LabelId label = {};            // of kAlloc
+  StackId stack = {};
+};
+
+struct Trace {
+  std::vector<Event> events;
+  std::vector<Label> labels;                  // by LabelId
+  std::vector<uint64_t> streams = {0};        // by StreamId: the raw cudaStream_t value
+  uint32_t allocation_count = 0;              // AllocationIds are below this
+};
+
+// Writes a Trace as a program would run: enter a phase, allocate, free. Labels are interned.
+class TraceBuilder {
+ public:
+  void EnterPhase(Phase phase) { phase_ = phase; }
+  Phase phase() const { return phase_; }
+
+  LabelId Intern(Category category, std::string_view name);
+
+  // `size` 0 is allowed and makes no event, as in PyTorch: the id returned is then not valid.
+  AllocationId Alloc(Bytes size, LabelId label, StreamId stream = 0);
+  AllocationId Alloc(Bytes size, Category category, std::string_view name);
+
+  // Frees at once (free_requested and free_completed). An invalid id is ignored.
+  void Free(AllocationId id);
+  void EmptyCache();
+
+  Trace Take() &&;
+
+ private:
+  Trace trace_;
+  Phase phase_ = Phase::kUnknown;
+  std::unordered_map<std::string, LabelId> interned_;
+};
+
+}  // namespace vramcast
