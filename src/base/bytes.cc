@@ -1,8 +1,8 @@
 #include "base/bytes.h"
 
-#include <cmath>
-
 #include <fmt/format.h>
+
+#include <cmath>
 
 #include "base/text.h"
 

@@ -21,8 +21,14 @@ class Bytes {
   constexpr double gib() const { return static_cast<double>(count_) / (1 << 30); }
 
   constexpr auto operator<=>(const Bytes&) const = default;
-  constexpr Bytes& operator+=(Bytes o) { count_ += o.count_; return *this; }
-  constexpr Bytes& operator-=(Bytes o) { count_ -= o.count_; return *this; }
+  constexpr Bytes& operator+=(Bytes o) {
+    count_ += o.count_;
+    return *this;
+  }
+  constexpr Bytes& operator-=(Bytes o) {
+    count_ -= o.count_;
+    return *this;
+  }
   friend constexpr Bytes operator+(Bytes a, Bytes b) { return Bytes(a.count_ + b.count_); }
   friend constexpr Bytes operator-(Bytes a, Bytes b) { return Bytes(a.count_ - b.count_); }
   friend constexpr Bytes operator-(Bytes a) { return Bytes(-a.count_); }
@@ -36,9 +42,15 @@ class Bytes {
 
 namespace literals {
 constexpr Bytes operator""_B(unsigned long long n) { return Bytes(static_cast<int64_t>(n)); }
-constexpr Bytes operator""_KiB(unsigned long long n) { return Bytes(static_cast<int64_t>(n) << 10); }
-constexpr Bytes operator""_MiB(unsigned long long n) { return Bytes(static_cast<int64_t>(n) << 20); }
-constexpr Bytes operator""_GiB(unsigned long long n) { return Bytes(static_cast<int64_t>(n) << 30); }
+constexpr Bytes operator""_KiB(unsigned long long n) {
+  return Bytes(static_cast<int64_t>(n) << 10);
+}
+constexpr Bytes operator""_MiB(unsigned long long n) {
+  return Bytes(static_cast<int64_t>(n) << 20);
+}
+constexpr Bytes operator""_GiB(unsigned long long n) {
+  return Bytes(static_cast<int64_t>(n) << 30);
+}
 }  // namespace literals
 
 // The smallest multiple of `step` (> 0) that is not below `size` (>= 0).
@@ -47,7 +59,8 @@ constexpr Bytes RoundUp(Bytes size, Bytes step) {
 }
 
 // As PyTorch prints a size (format_size in c10/cuda/CUDACachingAllocator.cpp, 2.9.1): "512 bytes",
-// "1.00 KiB", "1024.00 MiB", "79.11 GiB"; two decimals, never TiB. Negative sizes carry a minus sign.
+// "1.00 KiB", "1024.00 MiB", "79.11 GiB"; two decimals, never TiB. Negative sizes carry a minus
+// sign.
 std::string FormatBytes(Bytes size);
 
 // Reads what a person types: "24GiB", "24 GB", "20480MiB", "8.5g", "1024" (bytes), any case. A unit

@@ -1,13 +1,12 @@
-// Result<T> is what every function returns that can fail: a value or an Error. No exception crosses a
-// room, so a failure is always visible in the signature.
+// Result<T> is what every function returns that can fail: a value or an Error. No exception crosses
+// a room, so a failure is always visible in the signature.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
-
 #include <tl/expected.hpp>
+#include <utility>
 
 namespace vramcast {
 
@@ -21,8 +20,8 @@ enum class ErrorKind : uint8_t {
 
 struct Error {
   ErrorKind kind = ErrorKind::kInternal;
-  std::string message;                       // one sentence without a final full stop
-  std::optional<uint64_t> offset = {};       // byte position in the input, where there is one
+  std::string message;                  // one sentence without a final full stop
+  std::optional<uint64_t> offset = {};  // byte position in the input, where there is one
 };
 
 template <typename T>

@@ -18,7 +18,14 @@ class App;
 namespace vramcast::cli {
 
 // Exit codes, as docs/exit-codes.md tells them.
-enum class Exit : int { kYes = 0, kBadNews = 1, kUsage = 2, kUnreadable = 3, kMachine = 4, kDefect = 5 };
+enum class Exit : int {
+  kYes = 0,
+  kBadNews = 1,
+  kUsage = 2,
+  kUnreadable = 3,
+  kMachine = 4,
+  kDefect = 5
+};
 Exit ExitFor(ErrorKind kind);
 
 // Where a verb's output goes. Only the cli room prints.
@@ -28,8 +35,8 @@ class Output {
 
   std::ostream& out() { return out_; }  // raw: JSON and streams of lines
   std::ostream& err() { return err_; }
-  void Print(const Document& document);          // text form on standard output
-  void Note(std::string_view line);              // a remark on standard error
+  void Print(const Document& document);  // text form on standard output
+  void Note(std::string_view line);      // a remark on standard error
 
  private:
   std::ostream& out_;
@@ -45,7 +52,8 @@ class Verb {
   virtual std::string_view description() const = 0;
   // Declares the verb's flags; CLI11 stores their values in members.
   virtual void Declare(CLI::App& app) = 0;
-  // What stood after a lone "--" is in `command`. An Error is printed and turned into its exit code.
+  // What stood after a lone "--" is in `command`. An Error is printed and turned into its exit
+  // code.
   virtual Result<Exit> Run(const std::vector<std::string>& command, Output& output) = 0;
 };
 

@@ -11,11 +11,21 @@ namespace vramcast {
 
 enum class Tone : uint8_t { kPlain, kGood, kWarning, kBad };
 
-struct Title { std::string text; };
-struct Paragraph { std::string text; Tone tone = Tone::kPlain; };
-struct Bullet { std::string text; Tone tone = Tone::kPlain; };
+struct Title {
+  std::string text;
+};
+struct Paragraph {
+  std::string text;
+  Tone tone = Tone::kPlain;
+};
+struct Bullet {
+  std::string text;
+  Tone tone = Tone::kPlain;
+};
 // Lines to copy and paste: never wrapped, never decorated.
-struct Code { std::string text; };
+struct Code {
+  std::string text;
+};
 // Columns are as wide as their widest cell; the last column wraps to the terminal's width.
 struct Table {
   std::vector<std::string> header;             // empty: no header line
@@ -24,7 +34,11 @@ struct Table {
 };
 // A horizontal bar per row, in proportion to the largest value (or to `scale` if above 0).
 struct Bars {
-  struct Bar { std::string label; double value = 0; std::string note; };
+  struct Bar {
+    std::string label;
+    double value = 0;
+    std::string note;
+  };
   std::vector<Bar> bars;
   double scale = 0;
 };

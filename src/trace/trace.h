@@ -1,6 +1,6 @@
-// A Trace is an ordered list of allocations and frees, each with a size, a stream, a label (what it is)
-// and a phase (when it is). Forecasts, snapshots and dry runs all end in one; every answer is read off
-// one that was played on an allocator.
+// A Trace is an ordered list of allocations and frees, each with a size, a stream, a label (what it
+// is) and a phase (when it is). Forecasts, snapshots and dry runs all end in one; every answer is
+// read off one that was played on an allocator.
 #pragma once
 
 #include <cstdint>
@@ -52,9 +52,9 @@ struct Event {
 
 struct Trace {
   std::vector<Event> events;
-  std::vector<Label> labels;                  // by LabelId
-  std::vector<uint64_t> streams = {0};        // by StreamId: the raw cudaStream_t value
-  uint32_t allocation_count = 0;              // AllocationIds are below this
+  std::vector<Label> labels;            // by LabelId
+  std::vector<uint64_t> streams = {0};  // by StreamId: the raw cudaStream_t value
+  uint32_t allocation_count = 0;        // AllocationIds are below this
 };
 
 // Writes a Trace as a program would run: enter a phase, allocate, free. Labels are interned.

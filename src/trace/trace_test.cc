@@ -26,8 +26,10 @@ TEST(TraceBuilder, RecordsWhatAndWhen) {
 
 TEST(TraceBuilder, OneNameInTwoCategoriesIsTwoLabels) {
   TraceBuilder builder;
-  EXPECT_NE(builder.Intern(Category::kParameters, "wte"), builder.Intern(Category::kGradients, "wte"));
-  EXPECT_EQ(builder.Intern(Category::kParameters, "wte"), builder.Intern(Category::kParameters, "wte"));
+  EXPECT_NE(builder.Intern(Category::kParameters, "wte"),
+            builder.Intern(Category::kGradients, "wte"));
+  EXPECT_EQ(builder.Intern(Category::kParameters, "wte"),
+            builder.Intern(Category::kParameters, "wte"));
 }
 
 TEST(TraceBuilder, AnEmptyTensorMakesNoEvent) {

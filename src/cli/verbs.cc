@@ -1,0 +1,11 @@
+#include "cli/verbs.h"
+
+namespace vramcast::cli {
+
+// The order of the help text: the order in which a newcomer needs them.
+std::vector<std::unique_ptr<Verb>> AllVerbs() {
+  std::vector<std::unique_ptr<Verb>> verbs;
+  return verbs;
+}
+
+}  // namespace vramcast::cli
