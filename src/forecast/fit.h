@@ -1,0 +1,64 @@
+// The search for the largest device batch size that fits in every phase, within the batch size
+// rules of the stage and revision; and, where not even 1 fits, what would help and by how much.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "forecast/forecast.h"
+#include "nanochat/config.h"
+
+namespace vramcast::forecast {
+
+// One batch size that was looked at.
+struct Candidate {
+  int64_t device_batch_size = 0;
+  int64_t grad_accum_steps = 1;
+  Bytes peak_allocated;
+  Bytes peak_device;
+  Bytes device_high;
+  Phase phase = Phase::kUnknown;
+  bool fits = false;
+};
+
+// Another way to make it fit. `flags` differ from the request's only where needed.
+struct Alternative {
+  enum class Kind : uint8_t {
+    kSequenceLength,
+    kDepth,
+    kWorldSize,
+    kCard,
+    kCheckpointing,  // nanochat lacks it: what a code change would save
+    kChunkedLoss,    // nanochat lacks it
+  };
+  Kind kind = Kind::kSequenceLength;
+  std::string description;  // "--max-seq-len=1024"
+  nanochat::Flags flags;
+  std::optional<gpu::Card> card;  // of kCard
+  bool needs_code_change = false;
+  Forecast forecast;
+};
+
+struct Fit {
+  // Nothing: not even 1 fits (or no batch size obeys the rules); then see `alternatives`.
+  std::optional<int64_t> device_batch_size;
+  std::optional<int64_t> total_batch_size;  // nothing where the stage has none
+  int64_t grad_accum_steps = 1;
+  // The request's flags with the batch size found; with the smallest candidate if none fits.
+  nanochat::Flags flags;
+  Forecast forecast;                  // of `flags`
+  std::vector<Candidate> candidates;  // ascending batch size: all that obey the rules
+  std::vector<Alternative> alternatives;
+  std::vector<std::string> notes;
+};
+
+// Keeps total_batch_size (given or as the revision computes it) and the stage's own rule: base and
+// mid: total_batch_size % (device_batch_size x max_seq_len x world_size) == 0; SFT of October 2025:
+// target_examples_per_step; RL: examples_per_step x samples. Usage error as Make; also without a
+// card or total, since then nothing can be said to fit.
+Result<Fit> FindBatch(const Request& request);
+
+}  // namespace vramcast::forecast
