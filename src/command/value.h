@@ -25,15 +25,17 @@ struct Argument {
   std::string through;  // the variable whose value this word is part of; empty: written in place
 };
 
+// A variable of the script, as its last assignments leave it.
+struct Binding {
+  Value value;  // of a scalar
+  bool is_array = false;
+  std::vector<Argument> arguments;  // what it becomes without quotes; empty: not known
+  std::optional<Span> literal;      // the bytes to overwrite to give it another value
+};
+
 // The variables of a script as they stand while it is read from the top.
 class Variables {
  public:
-  struct Binding {
-    Assignment assignment;
-    Value value;                      // of a scalar
-    std::vector<Argument> arguments;  // what the variable becomes when it is not quoted
-  };
-
   // Takes in what `command` assigns; nothing is executed.
   void Observe(std::string_view text, const Command& command);
 
@@ -43,9 +45,15 @@ class Variables {
   const Binding* Find(std::string_view name) const;
 
  private:
+  void Assign(std::string_view text, const Assignment& assignment, bool conditional);
   Binding Bind(std::string_view text, const Assignment& assignment) const;
+  Value EvaluatePiece(const Piece& piece) const;
 
   std::map<std::string, Binding, std::less<>> bindings_;
 };
+
+// The bytes whose replacement changes what `word` means: the word itself where it is literal, the
+// fallback in a lone ${NAME:-fallback}. Nothing where no such bytes exist.
+std::optional<Span> LiteralSpan(const Word& word);
 
 }  // namespace vramcast::command
