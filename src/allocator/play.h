@@ -27,14 +27,14 @@ inline constexpr uint32_t kStartOfTrace = UINT32_MAX;
 
 // torch.cuda.OutOfMemoryError, as the allocator raises it.
 struct OutOfMemory {
-  uint32_t event = 0;               // the allocation that failed
-  Bytes requested;                  // what the program asked for
-  Bytes segment;                    // "Tried to allocate": the segment that would have been needed
-  Bytes device_free;                // cudaMemGetInfo
-  Bytes allocated;                  // at that moment
-  Bytes reserved;                   // at that moment
-  Bytes largest_free_block;         // of the pool and stream of the request
-  bool by_memory_fraction = false;  // set_per_process_memory_fraction refused, not the device
+  uint32_t event = 0;                // the allocation that failed
+  Bytes requested;                   // what the program asked for
+  Bytes segment;                     // "Tried to allocate": the segment that would have been needed
+  std::optional<Bytes> device_free;  // cudaMemGetInfo; nothing where the size is not known
+  Bytes allocated;                   // at that moment
+  Bytes reserved;                    // at that moment
+  Bytes largest_free_block;          // of the pool and stream of the request
+  bool by_memory_fraction = false;   // set_per_process_memory_fraction refused, not the device
 };
 
 struct LabelBytes {

@@ -14,18 +14,16 @@ namespace vramcast {
 struct Stat {
   int64_t current = 0;
   int64_t peak = 0;
-  int64_t allocated = 0;
-  int64_t freed = 0;
+  int64_t allocated = 0;  // ever added
+
+  int64_t freed() const { return allocated - current; }
 
   void Increase(int64_t amount) {
     current += amount;
     if (current > peak) peak = current;
     allocated += amount;
   }
-  void Decrease(int64_t amount) {
-    current -= amount;
-    freed += amount;
-  }
+  void Decrease(int64_t amount) { current -= amount; }
 };
 
 // The same counter for both pools and for each.

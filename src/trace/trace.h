@@ -10,16 +10,12 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "base/index.h"
 #include "trace/category.h"
+#include "trace/ids.h"
 #include "trace/phase.h"
+#include "trace/start.h"
 
 namespace vramcast {
-
-using AllocationId = Index<struct AllocationTag>;  // one alloc and the frees that belong to it
-using LabelId = Index<struct LabelTag>;
-using StackId = Index<struct StackTag>;
-using StreamId = uint16_t;  // index into Trace::streams; 0 is the default stream
 
 struct Label {
   Category category = Category::kOther;
@@ -55,6 +51,14 @@ struct Trace {
   std::vector<Label> labels;            // by LabelId
   std::vector<uint64_t> streams = {0};  // by StreamId: the raw cudaStream_t value
   uint32_t allocation_count = 0;        // AllocationIds are below this
+
+  std::vector<StartSegment> start;  // what is there before the first event
+  // By AllocationId, the private pool (CUDA graph, MemPool) it came from; empty: none did.
+  std::vector<uint16_t> pool_groups;
+
+  uint16_t PoolGroupOf(AllocationId id) const {
+    return id.value < pool_groups.size() ? pool_groups[id.value] : uint16_t{0};
+  }
 };
 
 // Writes a Trace as a program would run: enter a phase, allocate, free. Labels are interned.

@@ -1,0 +1,27 @@
+#include "allocator/play.h"
+
+#include "allocator/player.h"
+
+namespace vramcast {
+
+Run Play(const Trace& trace, const AllocatorSettings& settings, const DeviceSpec& spec) {
+  SimulatedDevice device(spec);
+  for (const StartSegment& segment : trace.start) {
+    if (!segment.is_expandable) {
+      device.Occupy(segment.address, segment.size.count());
+      continue;
+    }
+    device.OccupyRange(segment.address, segment.size.count());
+    for (const StartBlock& block : segment.blocks) {
+      if (block.state != BlockState::kUnmapped) device.Occupy(segment.address, block.size.count());
+    }
+  }
+  Player player(trace, settings, device);
+  const auto count = static_cast<uint32_t>(trace.events.size());
+  for (uint32_t i = 0; i < count; ++i) {
+    if (!player.Step(i)) break;
+  }
+  return player.Finish();
+}
+
+}  // namespace vramcast
