@@ -115,12 +115,12 @@ class Editor {
 
     const std::string& variable = use.value_variable;
     if (!variable.empty() && use.assignment) {
-      if (CountReads(text_, variable, *use.assignment) == 1) {
+      if (CountReads(text_, variable, use.assignment->whole) == 1) {
         change.where = "at the assignment of " + variable;
         if (use.value && !use.value->unless_set.empty()) {
           change.where += ", which counts unless " + use.value->unless_set + " is set";
         }
-        Replace(*use.assignment, Quote(value), std::move(change));
+        Replace(use.assignment->literal, Quote(value), std::move(change));
         return;
       }
       change.where = "in place of $" + variable + ", which is used elsewhere too";
@@ -193,8 +193,9 @@ class Editor {
     change.flag = edit.spelling.empty() ? "--" + name : edit.spelling;
     if (!edit.value.empty()) change.after = edit.value;
     change.where = "added to the command";
-    Insert(Quote(edit.value.empty() ? change.flag : change.flag + "=" + edit.value),
-           std::move(change));
+    const std::string text =
+        Quote(edit.value.empty() ? change.flag : change.flag + "=" + edit.value);
+    Insert(text, std::move(change));
   }
 
   void Insert(const std::string& text, Change change) {

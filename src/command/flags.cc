@@ -252,7 +252,7 @@ class Reader {
         use.value_variable.clear();
       }
     } else if (binding != nullptr && piece.expansion == Expansion::kPlain) {
-      use.assignment = binding->literal;
+      use.assignment = binding->site;
     }
   }
 

@@ -34,11 +34,11 @@ struct FlagUse {
   Span span;                   // flag and value
   Span name_span;              // what `spelling` came from; empty where it came through a variable
   std::optional<Value> value;  // empty: the flag stands alone
-  std::optional<Span> value_span;   // the bytes to overwrite to give it another value
-  bool value_in_next_word = false;  // --flag value, not --flag=value
-  std::string value_variable;       // the value is this variable's and nothing else
-  std::optional<Span> assignment;   // the bytes that give value_variable its value
-  std::string through;              // the whole flag came out of this variable
+  std::optional<Span> value_span;            // the bytes to overwrite to give it another value
+  bool value_in_next_word = false;           // --flag value, not --flag=value
+  std::string value_variable;                // the value is this variable's and nothing else
+  std::optional<AssignmentSite> assignment;  // where value_variable gets its value
+  std::string through;                       // the whole flag came out of this variable
   Role role = Role::kOther;
   size_t line = 1;
 };

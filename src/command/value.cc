@@ -141,11 +141,11 @@ void Variables::Assign(std::string_view text, const Assignment& assignment, bool
       binding.arguments.insert(binding.arguments.begin(), before->second.arguments.begin(),
                                before->second.arguments.end());
     }
-    binding.literal.reset();
+    binding.site.reset();
   } else if (conditional && before != bindings_.end()) {
     binding.value = Merge(before->second.value, binding.value, assignment.name);
     binding.arguments.clear();
-    binding.literal.reset();
+    binding.site.reset();
   } else if (conditional && binding.value.unless_set.empty()) {
     binding.value.unless_set = assignment.name;
   }
@@ -163,7 +163,9 @@ Binding Variables::Bind(std::string_view text, const Assignment& assignment) con
   } else {
     const Word& word = assignment.words.front();
     binding.value = Evaluate(word.pieces);
-    binding.literal = LiteralSpan(word);
+    if (const auto literal = LiteralSpan(word)) {
+      binding.site = AssignmentSite{assignment.span, *literal};
+    }
     if (const auto inside = PlainInside(text, word)) {
       for (const Word& part : SplitWords(text, *inside)) {
         Argument argument{Evaluate(part.pieces), part, {}};

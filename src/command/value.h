@@ -25,12 +25,18 @@ struct Argument {
   std::string through;  // the variable whose value this word is part of; empty: written in place
 };
 
+// Where a variable gets its value.
+struct AssignmentSite {
+  Span whole;    // NAME=…
+  Span literal;  // the bytes to overwrite to give it another value
+};
+
 // A variable of the script, as its last assignments leave it.
 struct Binding {
   Value value;  // of a scalar
   bool is_array = false;
-  std::vector<Argument> arguments;  // what it becomes without quotes; empty: not known
-  std::optional<Span> literal;      // the bytes to overwrite to give it another value
+  std::vector<Argument> arguments;     // what it becomes without quotes; empty: not known
+  std::optional<AssignmentSite> site;  // empty: no single place decides the value
 };
 
 // The variables of a script as they stand while it is read from the top.

@@ -1,0 +1,1 @@
+screen -dmS a bash -c 'cd x && CUDA_VISIBLE_DEVICES=0 uv run -m scripts.chat_eval -i sft -b4'

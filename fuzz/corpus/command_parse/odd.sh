@@ -1,0 +1,1 @@
+A+=(--fp8 $'\x41' "${B:-`c`}"); accelerate launch --num_processes 2 t.py "${A[@]}" <(d) >&2
