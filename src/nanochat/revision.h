@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,9 +20,10 @@ enum class Certainty : uint8_t {
 };
 
 struct Revision {
-  std::string commit;    // 40 hex digits of the upstream commit whose facts are used
-  int64_t time = 0;      // its commit time, seconds since 1970, UTC
-  const Family* family;  // never null; lives as long as the program
+  std::string commit;  // 40 hex digits of the upstream commit whose facts are used
+  int64_t time = 0;    // its commit time, seconds since 1970, UTC
+  int tree = 0;        // row of tables.h: the state of its files, from which its flags follow
+  const Family* family = nullptr;  // never null once made; lives as long as the program
   Certainty certainty = Certainty::kExact;
   std::string note;  // why not exact, or how the text was understood; may be empty
 
@@ -29,11 +31,15 @@ struct Revision {
   std::string Date() const;  // "2025-10-13"
 };
 
-// Understands a hash or a prefix of one (4 digits or more), a date ("2026-01-15": the last commit
-// of that day or before it, UTC, on master), and the names oct2025, jan2026, mar2026 and head. A
-// hash that is not known gives head with kNearest; an ambiguous prefix and any other text are usage
-// errors that name what is possible.
+// Understands a hash or a prefix of one (4 digits or more; also "dd6ff9a (dirty)", as nanochat's
+// reports print it), a date ("2026-01-15": the last commit of that day or before it, UTC, on
+// master), the names oct2025, jan2026, mar2026 and head, and the name of a family. A hash that is
+// not known gives head with kNearest; an ambiguous prefix and any other text are usage errors that
+// name what is possible.
 Result<Revision> FindRevision(std::string_view text);
+
+// A hash of 40 digits that upstream has, or nothing.
+std::optional<Revision> KnownCommit(std::string_view hash);
 
 // The newest upstream commit that the program knows.
 Revision HeadRevision();
