@@ -176,7 +176,6 @@ class Reader {
     use.role = RoleOf(use.name);
     use.span = argument.word.span;
     if (!argument.through.empty()) use.through = argument.through;
-    use.line = LineOf(text_, use.span.begin);
     // The bytes of the name, where they stand for themselves.
     const size_t begin = argument.word.pieces.empty() ? 0 : argument.word.pieces.front().span.begin;
     if (text_.substr(begin, use.spelling.size()) == use.spelling) {

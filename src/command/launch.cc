@@ -68,7 +68,7 @@ class Reader {
                  const Start& start) {
     Launch launch;
     launch.span = command.span;
-    launch.line = LineOf(text(), command.span.begin);
+    launch.line = command.line;
     launch.starter = *start.starter;
     launch.wrappers = start.wrappers;
     launch.is_module = start.is_module;

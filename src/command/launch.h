@@ -40,7 +40,6 @@ struct FlagUse {
   std::optional<AssignmentSite> assignment;  // where value_variable gets its value
   std::string through;                       // the whole flag came out of this variable
   Role role = Role::kOther;
-  size_t line = 1;
 };
 
 struct EnvironmentSetting {

@@ -16,7 +16,7 @@ bool IsOneOf(std::string_view word, std::initializer_list<std::string_view> list
 
 class Parser {
  public:
-  Parser(std::string_view text, Span span) : text_(text), lexer_(text, span), end_(span.end) {}
+  Parser(std::string_view text, Span span) : text_(text), lexer_(text, span) {}
 
   std::vector<Command> Parse() {
     while (!lexer_.at_end()) Step();
@@ -265,7 +265,6 @@ class Parser {
 
   std::string_view text_;
   Lexer lexer_;
-  size_t end_;
   Command current_;
   std::vector<Command> commands_;
   std::vector<bool> blocks_;  // open blocks; true: whether it runs depends on something

@@ -9,7 +9,10 @@
 namespace vramcast::command {
 namespace {
 
+// Bounds that keep A=$A$A, written often enough, from filling the memory.
 constexpr size_t kMaxCandidates = 64;
+constexpr size_t kMaxLength = size_t{1} << 16;
+constexpr size_t kMaxArguments = 4096;
 
 Value Known(std::string text) { return {std::move(text), {}, {}, {}}; }
 Value Unknown(std::string why) { return {std::nullopt, {}, {}, std::move(why)}; }
@@ -35,6 +38,7 @@ Value Concatenate(const Value& a, const Value& b) {
   std::vector<std::string> options;
   for (const std::string& head : heads) {
     for (const std::string& tail : tails) {
+      if (head.size() + tail.size() > kMaxLength) return Unknown("it is very long");
       if (options.size() <= kMaxCandidates) options.push_back(head + tail);
     }
   }
@@ -140,6 +144,7 @@ void Variables::Assign(std::string_view text, const Assignment& assignment, bool
       // Without a blank between the parts, the last word goes on; nobody splits there in practice.
       binding.arguments.insert(binding.arguments.begin(), before->second.arguments.begin(),
                                before->second.arguments.end());
+      if (binding.arguments.size() > kMaxArguments) binding.arguments.clear();
     }
     binding.site.reset();
   } else if (conditional && before != bindings_.end()) {
@@ -158,6 +163,7 @@ Binding Variables::Bind(std::string_view text, const Assignment& assignment) con
   if (assignment.is_array) {
     binding.value = Unknown("$" + assignment.name + " is an array");
     for (const Word& word : assignment.words) {
+      if (binding.arguments.size() > kMaxArguments) break;
       for (Argument& argument : Expand(word)) binding.arguments.push_back(std::move(argument));
     }
   } else {
@@ -173,6 +179,7 @@ Binding Variables::Bind(std::string_view text, const Assignment& assignment) con
       }
     }
   }
+  if (binding.arguments.size() > kMaxArguments) binding.arguments.clear();
   for (Argument& argument : binding.arguments) argument.through = assignment.name;
   return binding;
 }

@@ -115,6 +115,12 @@ TEST(Arithmetic, IsUnknownWhereBashWouldFailOrOverflow) {
   EXPECT_EQ(EvaluateArithmetic(std::string(100000, '-') + "1", none), std::nullopt);
 }
 
+TEST(Variables, ThatDoubleThemselvesStayWithinBounds) {
+  std::string text = "A=ab\nB=(a b)\n";
+  for (int i = 0; i < 100; ++i) text += "A=$A$A\nB=(\"${B[@]}\" \"${B[@]}\")\nB+=(\"${B[@]}\")\n";
+  EXPECT_LT(LastArguments(ParseScript(text + "x $A \"${B[@]}\"")).size(), 10000u);
+}
+
 TEST(Variables, CalculateWithKnownNumbers) {
   EXPECT_THAT(Texts("T=$((100 * 524288))  # tokens\nx --eval-tokens=$T"),
               ElementsAre("x", "--eval-tokens=52428800"));
