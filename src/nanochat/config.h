@@ -16,11 +16,15 @@ enum class Launcher : uint8_t { kPython, kTorchrun };
 
 // Flags as given (by the person, a launch command or a checkout). Empty: not given.
 // Units: tokens for lengths, sequences for device batch sizes, tokens for the total batch size.
+// examples_per_step is SFT's target_examples_per_step as well; eval_tokens is base_eval's
+// split_tokens, device_batch_size is chat_eval's batch_size, core_metric_max_per_task is
+// base_eval's max_per_task.
 struct Flags {
   std::optional<int64_t> depth, aspect_ratio, head_dim, max_seq_len, device_batch_size,
       total_batch_size, eval_every, eval_tokens, core_metric_every, sample_every, save_every,
-      resume_from_step, num_iterations, num_samples, max_new_tokens, vocab_size, world_size;
-  std::optional<double> target_param_data_ratio;
+      resume_from_step, num_iterations, num_samples, max_new_tokens, vocab_size, world_size,
+      examples_per_step, eval_steps, core_metric_max_per_task, chatcore_every, load_optimizer;
+  std::optional<double> target_param_data_ratio, target_flops, grad_clip;
   std::optional<std::string> window_pattern, fp8_recipe;
   std::optional<bool> fp8;
   std::optional<Stage> stage;
