@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "command/flags.h"
 #include "command/lexer.h"
 #include "command/quote.h"
+#include "nanochat/flags.h"
 
 namespace vramcast::command {
 namespace {
@@ -41,7 +41,7 @@ class Editor {
       : text_(script.script.text), launch_(launch) {}
 
   Status Apply(const FlagEdit& edit) {
-    const std::string name = edit.name.empty() ? CanonicalName(edit.spelling) : edit.name;
+    const std::string name = nanochat::CanonicalName(edit.name.empty() ? edit.spelling : edit.name);
     if (name.empty()) return UsageError("an edit must name a flag");
     const FlagUse* use = launch_.Find(name);
     switch (edit.kind) {
@@ -54,7 +54,7 @@ class Editor {
         break;
     }
     if (use == nullptr) {
-      Add(edit, name);
+      Add(edit);
     } else {
       Set(*use, edit.value);
     }
@@ -188,9 +188,9 @@ class Editor {
     return {};
   }
 
-  void Add(const FlagEdit& edit, const std::string& name) {
+  void Add(const FlagEdit& edit) {
     Change change;
-    change.flag = edit.spelling.empty() ? "--" + name : edit.spelling;
+    change.flag = edit.spelling.empty() ? "--" + edit.name : edit.spelling;
     if (!edit.value.empty()) change.after = edit.value;
     change.where = "added to the command";
     const std::string text =

@@ -16,7 +16,7 @@ enum class EditKind : uint8_t { kSet, kRemove, kRename };
 
 struct FlagEdit {
   EditKind kind = EditKind::kSet;
-  std::string name;   // "device-batch-size"; found in either spelling
+  std::string name;   // found in any spelling: "device-batch-size"
   std::string value;  // of kSet; empty for a flag that stands alone
   std::string
       spelling;  // "--device_batch_size": for kRename, and for kSet where it is not there yet

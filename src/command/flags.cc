@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "command/lexer.h"
+#include "nanochat/flags.h"
 
 namespace vramcast::command {
 namespace {
@@ -17,37 +18,37 @@ struct NamedRole {
 // Usual names in Hugging Face's Trainer, TRL, Axolotl, Megatron-LM, DeepSpeed examples, nanoGPT,
 // torchtitan, OpenRLHF and YOLO.
 constexpr NamedRole kRoles[] = {
-    {"per-device-train-batch-size", Role::kDeviceBatch},
-    {"per-gpu-train-batch-size", Role::kDeviceBatch},
-    {"device-batch-size", Role::kDeviceBatch},
-    {"micro-batch-size", Role::kDeviceBatch},
-    {"micro-train-batch-size", Role::kDeviceBatch},
-    {"train-micro-batch-size-per-gpu", Role::kDeviceBatch},
-    {"local-batch-size", Role::kDeviceBatch},
-    {"train-batch-size", Role::kDeviceBatch},
-    {"batch-size-per-gpu", Role::kDeviceBatch},
-    {"batch-size", Role::kDeviceBatch},
+    {"per_device_train_batch_size", Role::kDeviceBatch},
+    {"per_gpu_train_batch_size", Role::kDeviceBatch},
+    {"device_batch_size", Role::kDeviceBatch},
+    {"micro_batch_size", Role::kDeviceBatch},
+    {"micro_train_batch_size", Role::kDeviceBatch},
+    {"train_micro_batch_size_per_gpu", Role::kDeviceBatch},
+    {"local_batch_size", Role::kDeviceBatch},
+    {"train_batch_size", Role::kDeviceBatch},
+    {"batch_size_per_gpu", Role::kDeviceBatch},
+    {"batch_size", Role::kDeviceBatch},
     {"batchsize", Role::kDeviceBatch},
     {"batch", Role::kDeviceBatch},
     {"bs", Role::kDeviceBatch},
-    {"per-device-eval-batch-size", Role::kEvalBatch},
-    {"per-gpu-eval-batch-size", Role::kEvalBatch},
-    {"eval-batch-size", Role::kEvalBatch},
-    {"val-batch-size", Role::kEvalBatch},
-    {"gradient-accumulation-steps", Role::kGradAccum},
-    {"grad-accumulation-steps", Role::kGradAccum},
-    {"grad-accum-steps", Role::kGradAccum},
-    {"accumulate-grad-batches", Role::kGradAccum},
-    {"global-batch-size", Role::kTotalBatch},
-    {"total-batch-size", Role::kTotalBatch},
-    {"max-seq-length", Role::kSequenceLength},
-    {"max-seq-len", Role::kSequenceLength},
-    {"seq-length", Role::kSequenceLength},
-    {"sequence-len", Role::kSequenceLength},
-    {"block-size", Role::kSequenceLength},
-    {"max-length", Role::kSequenceLength},
-    {"model-max-length", Role::kSequenceLength},
-    {"cutoff-len", Role::kSequenceLength},
+    {"per_device_eval_batch_size", Role::kEvalBatch},
+    {"per_gpu_eval_batch_size", Role::kEvalBatch},
+    {"eval_batch_size", Role::kEvalBatch},
+    {"val_batch_size", Role::kEvalBatch},
+    {"gradient_accumulation_steps", Role::kGradAccum},
+    {"grad_accumulation_steps", Role::kGradAccum},
+    {"grad_accum_steps", Role::kGradAccum},
+    {"accumulate_grad_batches", Role::kGradAccum},
+    {"global_batch_size", Role::kTotalBatch},
+    {"total_batch_size", Role::kTotalBatch},
+    {"max_seq_length", Role::kSequenceLength},
+    {"max_seq_len", Role::kSequenceLength},
+    {"seq_length", Role::kSequenceLength},
+    {"sequence_len", Role::kSequenceLength},
+    {"block_size", Role::kSequenceLength},
+    {"max_length", Role::kSequenceLength},
+    {"model_max_length", Role::kSequenceLength},
+    {"cutoff_len", Role::kSequenceLength},
 };
 
 // scripts/chat_eval.py's short options (the same since October 2025).
@@ -56,13 +57,13 @@ struct ShortName {
   std::string_view name;
 };
 constexpr ShortName kChatEvalShort[] = {
-    {'i', "source"},         {'a', "task-name"},   {'d', "dtype"},        {'t', "temperature"},
-    {'m', "max-new-tokens"}, {'n', "num-samples"}, {'k', "top-k"},        {'b', "batch-size"},
-    {'g', "model-tag"},      {'s', "step"},        {'x', "max-problems"},
+    {'i', "source"},         {'a', "task_name"},   {'d', "dtype"},        {'t', "temperature"},
+    {'m', "max_new_tokens"}, {'n', "num_samples"}, {'k', "top_k"},        {'b', "batch_size"},
+    {'g', "model_tag"},      {'s', "step"},        {'x', "max_problems"},
 };
 
 // nanochat's flags that take no value.
-bool StandsAlone(std::string_view name) { return name == "fp8" || name == "dry-run"; }
+bool StandsAlone(std::string_view name) { return name == "fp8" || name == "dry_run"; }
 
 Role RoleOf(std::string_view name) {
   // trainer.batch_size=4: the last part names it.
@@ -108,11 +109,12 @@ class Reader {
     const Argument& argument = arguments_[i];
     const std::string front = argument.value.text.value_or(FrontOf(argument).text);
     if (front.empty() && !argument.value.text) return ReadUnknown(i);
+    if (front == "--") return i + 1;
     const bool dashed = front.size() > 1 && front[0] == '-' && !IsNumber(front);
     const size_t equals = front.find('=');
     const bool hydra = !dashed && !stage_ && equals != std::string::npos && equals > 0;
     if (!dashed && !hydra) {
-      if (argument.value.text && front != "--") result_.positional.push_back(front);
+      if (argument.value.text) result_.positional.push_back(front);
       return i + 1;
     }
     FlagUse use;
@@ -120,7 +122,7 @@ class Reader {
     if (stage_ == nanochat::Stage::kChatEval && front[0] == '-' && front[1] != '-') {
       return ReadShort(i, front);
     }
-    Name(use, CanonicalName(use.spelling), argument);
+    Name(use, nanochat::CanonicalName(use.spelling), argument);
     if (equals != std::string::npos) {
       TakeJoinedValue(use, argument, equals + 1);
       result_.uses.push_back(std::move(use));
@@ -159,7 +161,7 @@ class Reader {
         for (std::string& option : use.value->candidates) option.erase(0, equals + 1);
         use.span = argument.word.span;
         use.through = argument.word.pieces.back().text;
-        Name(use, CanonicalName(use.spelling), argument);
+        Name(use, nanochat::CanonicalName(use.spelling), argument);
         use.name_span = {};
         result_.uses.push_back(std::move(use));
         return i + 1;
@@ -267,12 +269,6 @@ class Reader {
 ProgramArguments ReadArguments(std::string_view text, std::span<const Argument> arguments,
                                const Variables& variables, std::optional<nanochat::Stage> stage) {
   return Reader(text, arguments, variables, stage).Read();
-}
-
-std::string CanonicalName(std::string_view spelling) {
-  std::string name(spelling.substr(std::min(spelling.find_first_not_of('-'), spelling.size())));
-  std::replace(name.begin(), name.end(), '_', '-');
-  return name;
 }
 
 }  // namespace vramcast::command

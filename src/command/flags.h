@@ -28,7 +28,4 @@ ProgramArguments ReadArguments(std::string_view text, std::span<const Argument> 
 nanochat::Flags ToNanochat(std::span<const FlagUse> uses, nanochat::Stage stage,
                            std::vector<std::string>& notes);
 
-// "device_batch_size", "--device-batch-size" -> "device-batch-size".
-std::string CanonicalName(std::string_view spelling);
-
 }  // namespace vramcast::command

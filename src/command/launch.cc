@@ -7,6 +7,7 @@
 #include "command/flags.h"
 #include "command/quote.h"
 #include "command/starter.h"
+#include "nanochat/flags.h"
 
 namespace vramcast::command {
 namespace {
@@ -167,7 +168,7 @@ std::string_view StarterName(Starter starter) {
 }
 
 const FlagUse* Launch::Find(std::string_view name) const {
-  const std::string canonical = CanonicalName(name);
+  const std::string canonical = nanochat::CanonicalName(name);
   const auto found = std::find_if(uses.rbegin(), uses.rend(),
                                   [&](const FlagUse& use) { return use.name == canonical; });
   return found == uses.rend() ? nullptr : &*found;
@@ -201,22 +202,8 @@ std::optional<Stage> StageOfProgram(std::string_view program) {
   if (program.ends_with(".py")) program.remove_suffix(3);
   const size_t cut = program.find_last_of("./");
   const std::string_view folder = cut == program.npos ? "" : program.substr(0, cut);
-  if (cut != program.npos) program.remove_prefix(cut + 1);
   if (!folder.empty() && !folder.ends_with("scripts") && folder != ".") return std::nullopt;
-  struct Known {
-    std::string_view name;
-    Stage stage;
-  };
-  static constexpr Known kPrograms[] = {
-      {"base_train", Stage::kBase},    {"mid_train", Stage::kMid},
-      {"chat_sft", Stage::kSft},       {"chat_rl", Stage::kRl},
-      {"base_eval", Stage::kBaseEval}, {"base_loss", Stage::kBaseEval},
-      {"chat_eval", Stage::kChatEval},
-  };
-  for (const Known& known : kPrograms) {
-    if (known.name == program) return known.stage;
-  }
-  return std::nullopt;
+  return nanochat::StageOf(program);
 }
 
 }  // namespace vramcast::command

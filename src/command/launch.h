@@ -29,7 +29,7 @@ enum class Role : uint8_t {
 };
 
 struct FlagUse {
-  std::string name;            // without dashes in front, with dashes inside: "device-batch-size"
+  std::string name;            // as nanochat::CanonicalName has it: "device_batch_size"
   std::string spelling;        // as written: "--device_batch_size", "-b"
   Span span;                   // flag and value
   Span name_span;              // what `spelling` came from; empty where it came through a variable

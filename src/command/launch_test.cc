@@ -31,6 +31,7 @@ TEST(ReadLaunches, ReadsNanochatsOwnForm) {
   EXPECT_EQ(launch.flags.world_size, 8);
   EXPECT_EQ(launch.flags.launcher, nanochat::Launcher::kTorchrun);
   EXPECT_FALSE(launch.flags.device_batch_size.has_value());
+  EXPECT_THAT(launch.uses, SizeIs(2));
   ASSERT_NE(launch.Find("run"), nullptr);
   EXPECT_FALSE(launch.Find("run")->value->text.has_value());
 }

@@ -1,0 +1,285 @@
+#include "cli/fix_plan.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "command/dialect.h"
+#include "nanochat/flags.h"
+
+namespace vramcast::cli {
+namespace {
+
+using command::EditKind;
+using command::FlagEdit;
+using command::Launch;
+using command::LaunchScript;
+using command::Role;
+using nanochat::Flags;
+using nanochat::Stage;
+
+// The flags of the model: a stage that loads a checkpoint has them from the run that made it.
+template <typename Each>
+void ForModelFlags(Each&& each) {
+  each("depth", &Flags::depth);
+  each("aspect_ratio", &Flags::aspect_ratio);
+  each("head_dim", &Flags::head_dim);
+  each("max_seq_len", &Flags::max_seq_len);
+  each("window_pattern", &Flags::window_pattern);
+  each("vocab_size", &Flags::vocab_size);
+}
+template <typename Each>
+void ForBatchFlags(Each&& each) {
+  each("device_batch_size", &Flags::device_batch_size);
+  each("total_batch_size", &Flags::total_batch_size);
+}
+
+class Planner {
+ public:
+  explicit Planner(const FixRequest& request)
+      : request_(request), inherited_(request.known), text_(request.text) {}
+
+  Result<FixPlan> Plan() {
+    // Launches keep their places in the list while their text changes, so each is edited in a
+    // fresh reading of what the ones before it left.
+    const size_t count = command::ReadLaunches(text_).launches.size();
+    if (count == 0) return UsageError("there is no command here that starts a Python program");
+    for (size_t i = 0; i < count; ++i) {
+      if (const Status status = PlanOne(i); !status) return tl::make_unexpected(status.error());
+    }
+    plan_.text = text_;
+    return std::move(plan_);
+  }
+
+ private:
+  Status PlanOne(size_t i) {
+    LaunchScript script = command::ReadLaunches(text_);
+    const Launch& launch = script.launches[i];
+    FixedLaunch fixed;
+    fixed.line = launch.line;
+    fixed.program = launch.program;
+    fixed.stage = launch.stage;
+    if (!launch.stage) {
+      LearnVocabulary(launch);
+      return PlanOther(script, launch, std::move(fixed));
+    }
+    const command::Translation translation = command::Translate(launch, request_.revision);
+    fixed.notes = translation.notes;
+    if (!translation.edits.empty()) {
+      if (auto status = Edit(script, launch, translation.edits, fixed); !status) return status;
+      fixed.reasons = translation.reasons;
+      script = command::ReadLaunches(text_);
+    }
+    return PlanNanochat(script, script.launches[i], std::move(fixed));
+  }
+
+  Status PlanNanochat(const LaunchScript& script, const Launch& launch, FixedLaunch fixed) {
+    fixed.notes.insert(fixed.notes.end(), launch.notes.begin(), launch.notes.end());
+    forecast::Request request = RequestFor(launch);
+    auto before = forecast::Make(request);
+    if (!before) return tl::make_unexpected(before.error());
+    fixed.before = std::move(*before);
+    fixed.after = fixed.before;
+    if (fixed.before->fits.value_or(false) && !fixed.before->refused) {
+      fixed.outcome = fixed.changes.empty() ? FixOutcome::kFits : FixOutcome::kFixed;
+      Finish(request.flags, std::move(fixed));
+      return {};
+    }
+    return FindFit(script, launch, std::move(request), std::move(fixed));
+  }
+
+  Status FindFit(const LaunchScript& script, const Launch& launch, forecast::Request request,
+                 FixedLaunch fixed) {
+    auto fit = forecast::FindBatch(request);
+    if (!fit) return tl::make_unexpected(fit.error());
+    std::vector<FlagEdit> edits;
+    if (!fit->device_batch_size) {
+      // A metric of fixed shape can be what does not fit: training without it may.
+      forecast::Request without = request;
+      if (SkipsCore(launch, *fit)) {
+        without.flags.core_metric_every = -1;
+        auto second = forecast::FindBatch(without);
+        if (!second) return tl::make_unexpected(second.error());
+        if (second->device_batch_size) {
+          edits.push_back(Set(launch, "core_metric_every", "-1"));
+          fixed.reasons.push_back(
+              "the CORE metric does not fit beside the training state at any batch size; -1 leaves "
+              "it out, and scripts.base_eval can compute it afterwards");
+          request = without;
+          fit = std::move(second);
+        }
+      }
+    }
+    const std::optional<std::string> batch = BatchFlag(launch);
+    if (!fit->device_batch_size || !batch) {
+      fixed.outcome = FixOutcome::kCannot;
+      fixed.alternatives = std::move(fit->alternatives);
+      if (fit->device_batch_size) {
+        fixed.notes.push_back("it would fit with a device batch size of " +
+                              std::to_string(*fit->device_batch_size) + ", but " +
+                              command::ModuleOf(launch.program) + " of nanochat " +
+                              request_.revision.ShortCommit() + " has no flag for that");
+      }
+      fixed.notes.insert(fixed.notes.end(), fit->notes.begin(), fit->notes.end());
+      Finish(request.flags, std::move(fixed));
+      return {};
+    }
+    edits.push_back(Set(launch, *batch, std::to_string(*fit->device_batch_size)));
+    if (auto status = Edit(script, launch, edits, fixed); !status) return status;
+    fixed.reasons.push_back(Reason(*fixed.before, *fit));
+    fixed.notes.insert(fixed.notes.end(), fit->notes.begin(), fit->notes.end());
+    fixed.after = fit->forecast;
+    fixed.outcome = FixOutcome::kFixed;
+    Finish(fit->flags, std::move(fixed));
+    return {};
+  }
+
+  // A program that is not nanochat's: no forecast, but half the batch and twice the accumulation
+  // keep what a step learns from.
+  Status PlanOther(const LaunchScript& script, const Launch& launch, FixedLaunch fixed) {
+    const command::FlagUse* batch = launch.FindRole(Role::kDeviceBatch);
+    if (batch == nullptr || !batch->value || !batch->value->text) return {};
+    const auto size = ParseInt(*batch->value->text);
+    if (!size || *size < 1) return {};
+    if (*size == 1) {
+      fixed.outcome = FixOutcome::kUnknown;
+      fixed.notes.push_back(batch->spelling + " is 1 already; there is no forecast for " +
+                            launch.program + " that could say what else to change");
+      plan_.launches.push_back(std::move(fixed));
+      return {};
+    }
+    std::vector<FlagEdit> edits = {
+        {EditKind::kSet, batch->name, std::to_string(*size / 2), batch->spelling}};
+    const command::FlagUse* accumulation = launch.FindRole(Role::kGradAccum);
+    const bool doubled = *size % 2 == 0 && accumulation != nullptr && accumulation->value &&
+                         accumulation->value->text && ParseInt(*accumulation->value->text);
+    if (doubled) {
+      const int64_t steps = *ParseInt(*accumulation->value->text);
+      edits.push_back({EditKind::kSet, accumulation->name, std::to_string(steps * 2), ""});
+    }
+    if (auto status = Edit(script, launch, edits, fixed); !status) return status;
+    fixed.reasons.push_back(doubled
+                                ? "half the batch on each GPU and twice the accumulation: a step "
+                                  "sees as many examples as before"
+                                : "half the batch on each GPU; a step now sees half as many "
+                                  "examples, unless gradient accumulation is doubled too");
+    fixed.notes.push_back("vramcast has no model of " + launch.program +
+                          ": whether half is enough is not forecast");
+    fixed.outcome = FixOutcome::kHalved;
+    plan_.launches.push_back(std::move(fixed));
+    return {};
+  }
+
+  Status Edit(const LaunchScript& script, const Launch& launch, const std::vector<FlagEdit>& edits,
+              FixedLaunch& fixed) {
+    auto edited = command::EditLaunch(script, launch, edits);
+    if (!edited) return tl::make_unexpected(edited.error());
+    text_ = std::move(edited->text);
+    for (command::Change& change : edited->changes) fixed.changes.push_back(std::move(change));
+    return {};
+  }
+
+  FlagEdit Set(const Launch& launch, std::string_view name, std::string value) const {
+    return {EditKind::kSet, std::string(name), std::move(value),
+            nanochat::Spell(request_.revision, command::ModuleOf(launch.program), name)};
+  }
+
+  // The name of the flag that sets the batch of this launch's script; nothing if it has none.
+  std::optional<std::string> BatchFlag(const Launch& launch) const {
+    const std::string module = command::ModuleOf(launch.program);
+    for (const char* name : {"device_batch_size", "batch_size"}) {
+      if (nanochat::FindFlag(request_.revision, module, name)) return name;
+    }
+    return std::nullopt;
+  }
+
+  bool SkipsCore(const Launch& launch, const forecast::Fit& fit) const {
+    return launch.stage == Stage::kBase && fit.forecast.dies_in == Phase::kCoreMetric &&
+           request_.revision.family->minus_one_skips_core;
+  }
+
+  forecast::Request RequestFor(const Launch& launch) {
+    forecast::Request request;
+    request.flags = launch.flags;
+    request.flags.revision = request_.revision.commit;
+    request.flags_origin = "launch command";
+    request.card = request_.card;
+    request.total = request_.total;
+    request.other_processes = request_.other_processes;
+    request.margin = request_.margin;
+    const std::string module = command::ModuleOf(launch.program);
+    const bool first = launch.stage == Stage::kBase;
+    ForModelFlags([&](const char* name, auto field) {
+      if (request.flags.*field || !(inherited_.*field)) return;
+      const auto spec = nanochat::FindFlag(request_.revision, module, name);
+      const bool vocabulary = std::string_view(name) == "vocab_size";
+      if (vocabulary || (!first && (!spec || spec->default_value.empty()))) {
+        request.flags.*field = inherited_.*field;
+      }
+    });
+    if (first) return request;
+    ForBatchFlags([&](const char* name, auto field) {
+      const auto spec = nanochat::FindFlag(request_.revision, module, name);
+      if (!(request.flags.*field) && spec && spec->default_value.empty()) {
+        request.flags.*field = inherited_.*field;
+      }
+    });
+    return request;
+  }
+
+  // scripts.tok_train decides the vocabulary of every model after it.
+  void LearnVocabulary(const Launch& launch) {
+    if (command::ModuleOf(launch.program) != "scripts.tok_train") return;
+    const command::FlagUse* use = launch.Find("vocab-size");
+    if (use != nullptr && use->value && use->value->text) {
+      inherited_.vocab_size = ParseInt(*use->value->text);
+    }
+  }
+
+  void Finish(const Flags& flags, FixedLaunch fixed) {
+    if (fixed.stage == Stage::kBase) {
+      ForModelFlags([&](const char*, auto field) {
+        if (flags.*field) inherited_.*field = flags.*field;
+      });
+      inherited_.device_batch_size = fixed.after->device_batch_size;
+      inherited_.total_batch_size = fixed.after->total_batch_size;
+    }
+    plan_.launches.push_back(std::move(fixed));
+  }
+
+  static std::string Reason(const forecast::Forecast& before, const forecast::Fit& fit) {
+    if (before.refused) return "nanochat would refuse the batch sizes as they were";
+    std::string reason = "the largest device batch size that fits in every phase";
+    if (before.dies_in) {
+      reason += "; it was too large in the phase: " + std::string(PhaseTitle(*before.dies_in));
+    }
+    if (fit.total_batch_size) {
+      reason += "; the total batch size stays " + WithThousands(*fit.total_batch_size) + " (" +
+                std::to_string(fit.grad_accum_steps) + " gradient accumulation step" +
+                (fit.grad_accum_steps == 1 ? ")" : "s)");
+    }
+    return reason;
+  }
+
+  const FixRequest& request_;
+  Flags inherited_;
+  std::string text_;
+  FixPlan plan_;
+};
+
+}  // namespace
+
+bool FixPlan::changed() const {
+  return std::any_of(launches.begin(), launches.end(),
+                     [](const FixedLaunch& launch) { return !launch.changes.empty(); });
+}
+
+bool FixPlan::fits() const {
+  return std::none_of(launches.begin(), launches.end(), [](const FixedLaunch& launch) {
+    return launch.outcome == FixOutcome::kCannot;
+  });
+}
+
+Result<FixPlan> MakeFixPlan(const FixRequest& request) { return Planner(request).Plan(); }
+
+}  // namespace vramcast::cli
