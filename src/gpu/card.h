@@ -65,6 +65,9 @@ Result<CardMatch> FindCard(std::string_view text);
 // `board_total`. Nothing if the catalogue does not know it.
 std::optional<Card> CardForDriver(std::string_view name, std::optional<Bytes> board_total);
 
+// What a CUDA program usually sees of a board of which only nvidia-smi's memory.total is known.
+Bytes UsualTotal(Bytes board_total);
+
 // Every card known, in the order of the tables.
 std::span<const Card> Catalogue();
 

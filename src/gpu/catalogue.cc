@@ -34,13 +34,6 @@ constexpr std::array kArchitectures = {
 
 Bytes FromGib(double gib) { return Bytes(std::llround(gib * (1 << 30))); }
 
-// A board without a printed total: what the driver keeps grows with the board. Fitted to the
-// printed totals of the other rows: about 300 MiB + 0.58 % with drivers since 2024, some 130 MiB
-// less before.
-Bytes UsualTotal(Bytes board) {
-  return board - 300_MiB - Bytes(static_cast<int64_t>(static_cast<double>(board.count()) * 0.0058));
-}
-
 Card MakeCard(const CardRow& row, CardKind kind) {
   Card card{.name = std::string(row.name), .kind = kind, .capability = row.capability};
   if (row.board_mib > 0) card.board_total = Bytes(int64_t{row.board_mib} << 20);
@@ -92,6 +85,13 @@ std::span<const Card> Catalogue() {
     return made;
   }();
   return cards;
+}
+
+// A board without a printed total: what the driver keeps grows with the board. Fitted to the
+// printed totals of the other rows: about 300 MiB + 0.58 % with drivers since 2024, some 130 MiB
+// less before.
+Bytes UsualTotal(Bytes board) {
+  return board - 300_MiB - Bytes(static_cast<int64_t>(static_cast<double>(board.count()) * 0.0058));
 }
 
 std::optional<Card> CardForDriver(std::string_view name, std::optional<Bytes> board_total) {

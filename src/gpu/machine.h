@@ -32,6 +32,7 @@ struct GpuProcess {
   bool is_mine = false;                 // same user as this program
   bool hidden = false;  // its id belongs to another pid namespace: /proc cannot tell
   std::optional<Leftover> leftover;
+  std::optional<std::string> end_command;  // what ends a leftover: "kill 4242"
 };
 
 struct MigInstance {
