@@ -99,8 +99,8 @@ class Allocator {
   std::optional<int64_t> allowed_;  // set_per_process_memory_fraction, bytes
   std::vector<StreamId> stream_order_;
 
-  Table<BlockId, Block> blocks_;
-  Table<SegmentId, Segment> segments_;
+  RowPool<BlockId, Block> blocks_;
+  RowPool<SegmentId, Segment> segments_;
   std::vector<std::vector<std::unique_ptr<FreeSet>>> sets_;  // by pool and stream
   std::vector<std::vector<std::vector<BlockId>>> unmapped_;  // the same; in order of address
   std::vector<uint32_t> calls_;                              // of GetFreeBlock, by pool

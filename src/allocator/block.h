@@ -43,9 +43,9 @@ struct Segment {
   bool alive = false;
 };
 
-// A table whose freed rows are used again.
+// Rows of which freed ones are used again.
 template <typename Id, typename Row>
-class Table {
+class RowPool {
  public:
   Id Add() {
     if (!free_.empty()) {
