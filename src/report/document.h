@@ -43,13 +43,13 @@ struct Bars {
   double scale = 0;
 };
 
-using Block = std::variant<Title, Paragraph, Bullet, Code, Table, Bars>;
+using Part = std::variant<Title, Paragraph, Bullet, Code, Table, Bars>;
 
 struct Document {
-  std::vector<Block> blocks;
+  std::vector<Part> parts;
 
-  Document& Add(Block block) {
-    blocks.push_back(std::move(block));
+  Document& Add(Part part) {
+    parts.push_back(std::move(part));
     return *this;
   }
 };

@@ -173,7 +173,7 @@ void TextRenderer::operator()(const Bars& bars) {
 
 std::string RenderText(const Document& document, const TextStyle& style) {
   TextRenderer renderer(style);
-  for (const Block& block : document.blocks) std::visit(renderer, block);
+  for (const Part& part : document.parts) std::visit(renderer, part);
   return renderer.Take();
 }
 
