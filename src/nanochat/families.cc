@@ -107,6 +107,7 @@ std::vector<Family> Describe() {
 
   f.Begin("jan2026-bigram", "c88bbf8", "hashed bigram embeddings of five vocabularies");
   f.bigram_multiple = 5;
+  f.horizon_by_matrices = true;
   add();
 
   f.Begin("jan2026-nobigram", "74554be", "bigram embeddings removed");

@@ -108,6 +108,8 @@ struct Family {
 
   // Training (base_train.py).
   AutoBatch auto_batch = AutoBatch::kNone;
+  // The horizon is a multiple of the blocks' matrices and lm_head; before, of all parameters.
+  bool horizon_by_matrices = false;
   bool grad_clip = true;  // clip_grad_norm_ at 1.0 before each step
   bool can_resume = false;
   bool all_ranks_save = false;        // before: rank 0 alone, one optim_STEP.pt with its shard

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "nanochat/config.h"
+#include "nanochat/dims.h"
 #include "nanochat/revision.h"
 
 namespace vramcast::nanochat {
@@ -43,16 +44,6 @@ struct Warning {
   std::string text;  // one sentence without a final full stop
 };
 
-// The model that is built. Dimensions in elements.
-struct ModelDims {
-  int64_t n_layer = 0, n_embd = 0, n_head = 0, n_kv_head = 0, head_dim = 0;
-  int64_t sequence_len = 0;
-  int64_t vocab_size = 0, padded_vocab_size = 0;
-  std::vector<int64_t> windows;  // tokens each layer looks back; sequence_len or more: all of them
-
-  int64_t kv_dim() const { return n_kv_head * head_dim; }
-};
-
 struct RunConfig {
   Revision revision;
   Stage stage = Stage::kBase;
@@ -68,19 +59,27 @@ struct RunConfig {
   Value<Launcher> launcher;  // torchrun makes a process group even with one rank
 
   Value<int64_t> device_batch_size;  // sequences per micro-step and rank
-  Value<int64_t> total_batch_size;   // tokens a step; 0 where the stage has none (RL)
+  Value<int64_t> total_batch_size;   // tokens a step; 0 where the stage has none (padded SFT, RL)
   int64_t grad_accum_steps = 1;      // micro-steps a step and rank
   Value<int64_t> num_iterations;     // 0: a whole epoch, as long as the data lasts
-  Value<int64_t>
-      examples_per_step;  // SFT until 2026 (target_examples_per_step) and RL; 0 elsewhere
+  Value<int64_t> examples_per_step;  // padded SFT (target_examples_per_step) and RL; 0 elsewhere
 
-  // Every n steps; -1: never (at the last step included).
+  // Every n steps; -1: never, at the last step neither. The stage's own metric (CORE in base
+  // training, ChatCORE or accuracies in SFT) is core_metric_every.
   Value<int64_t> eval_every, core_metric_every, sample_every, save_every;
   Value<int64_t> eval_tokens;
   int64_t eval_steps = 0;  // batches a rank evaluates each time
   Value<int64_t> core_metric_max_per_task;
-  Value<int64_t> resume_from_step;             // -1: from the beginning
-  Value<int64_t> num_samples, max_new_tokens;  // RL and chat_eval: rows and new tokens generated
+  Value<int64_t> resume_from_step;  // -1: from the beginning
+  Value<bool> load_optimizer;       // SFT warm-starts from the base optimizer's state
+  Value<double> grad_clip;          // 0: none
+
+  // RL, chat_eval and metrics that generate: rows at once, new tokens, tokens of the longest
+  // prompt.
+  Value<int64_t> num_samples, max_new_tokens, prompt_tokens;
+
+  // The variable by which the script asks for expandable segments; empty: it does not.
+  std::string alloc_conf_variable;
 
   std::vector<Warning> warnings;
 
@@ -94,5 +93,9 @@ struct RunConfig {
 // warning.
 Result<RunConfig> Resolve(const Flags& flags, const Revision& revision, Stage stage,
                           std::optional<int> capability = {});
+
+// base_train's rule for total_batch_size -1: 2^19 scaled by (D / D of depth 12) to the power 0.383,
+// rounded to a power of two, where D is `ratio` times the scaling parameters.
+int64_t AutoTotalBatch(const RunConfig& config, double ratio);
 
 }  // namespace vramcast::nanochat
