@@ -1,0 +1,242 @@
+#include "monitor/growth.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace vramcast::monitor {
+namespace {
+
+// The thresholds are tuned on bench/growth's tuning seed; its judging seeds measure them.
+constexpr int64_t kFewestSamples = 12;
+constexpr int64_t kHold = 6;            // samples that a rise must have held
+constexpr double kLeastRise = 1 << 20;  // half of PyTorch's smallest segment
+constexpr int64_t kFewestRises = 4;
+constexpr double kLeastGrowth = 24.0 * (1 << 20);
+constexpr double kSlowing = -1.8;  // of the trend test: rises come too early to be a steady process
+constexpr double kIdleGaps = 4;    // mean gaps without a rise after which growth has stopped
+
+struct Rise {
+  double time;
+  double size;
+};
+
+struct Stretch {
+  double begin = 0, end = 0;
+  std::vector<Rise> rises;
+
+  double length() const { return end - begin; }
+  double sum() const {
+    double total = 0;
+    for (const Rise& rise : rises) total += rise.size;
+    return total;
+  }
+};
+
+// Rises of the floor that have held, each larger than the noise.
+std::vector<Rise> HeldRises(const Floor& floor, double least, int64_t hold) {
+  std::vector<Rise> rises;
+  const std::vector<Floor::Step>& steps = floor.steps();
+  double level = steps.front().level;
+  for (size_t i = 1; i < steps.size(); ++i) {
+    if (floor.samples() - steps[i].index < hold) break;
+    if (steps[i].level - level < least) continue;
+    rises.push_back({steps[i].time, steps[i].level - level});
+    level = steps[i].level;
+  }
+  return rises;
+}
+
+// A rise far above the usual one, that makes up much of the whole: a new phase, not the leak.
+std::vector<Rise> TakeJumps(std::vector<Rise>* rises) {
+  std::vector<Rise> jumps;
+  if (rises->size() < 2) {
+    jumps.swap(*rises);
+    return jumps;
+  }
+  std::vector<double> sizes;
+  for (const Rise& rise : *rises) sizes.push_back(rise.size);
+  const auto middle = sizes.begin() + static_cast<ptrdiff_t>(sizes.size() / 2);
+  std::nth_element(sizes.begin(), middle, sizes.end());
+  const double usual = *middle;
+  const auto is_jump = [usual](const Rise& rise) {
+    return rise.size > 6 * usual && rise.size > 32.0 * (1 << 20);
+  };
+  for (const Rise& rise : *rises) {
+    if (is_jump(rise)) jumps.push_back(rise);
+  }
+  std::erase_if(*rises, is_jump);
+  return jumps;
+}
+
+// The Laplace trend test on the times of the rises, weighted by size: about standard normal for a
+// steady process, far below zero if the rises came early and then stopped.
+double TrendTest(const Stretch& stretch) {
+  double sum = 0, squares = 0, moment = 0;
+  for (const Rise& rise : stretch.rises) {
+    sum += rise.size;
+    squares += rise.size * rise.size;
+    moment += rise.size * rise.time;
+  }
+  if (sum <= 0 || stretch.length() <= 0) return 0;
+  const double effective = sum * sum / squares;
+  const double middle = (stretch.begin + stretch.end) / 2;
+  return (moment / sum - middle) / (stretch.length() / std::sqrt(12 * effective));
+}
+
+// The longest stretch up to now in which the rises come steadily: a ramp at the beginning is cut
+// off.
+Stretch SteadyStretch(const std::vector<Rise>& rises, double begin, double end) {
+  Stretch stretch{.begin = begin, .end = end, .rises = rises};
+  while (static_cast<int64_t>(stretch.rises.size()) >= kFewestRises &&
+         TrendTest(stretch) < kSlowing) {
+    stretch.begin += stretch.length() / 4;
+    std::erase_if(stretch.rises,
+                  [&stretch](const Rise& rise) { return rise.time <= stretch.begin; });
+  }
+  return stretch;
+}
+
+bool StillActive(const Stretch& stretch) {
+  if (stretch.rises.empty()) return false;
+  const double gap = stretch.length() / static_cast<double>(stretch.rises.size());
+  return stretch.end - stretch.rises.back().time <= kIdleGaps * gap;
+}
+
+double Square(double x) { return x * x; }
+
+// Squared coefficient of variation.
+double Variation(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  const double mean = sum / static_cast<double>(values.size());
+  double squares = 0;
+  for (const double value : values) squares += Square(value - mean);
+  return squares / static_cast<double>(values.size()) / Square(mean);
+}
+
+// The rate of a renewal process with rewards: the spread of sizes and gaps says how sure it is.
+struct Rate {
+  double value = 0;
+  double variation = 0;  // squared, of one rise
+  double mean_rise = 0;
+};
+Rate RateOf(const Stretch& stretch) {
+  std::vector<double> sizes;
+  std::vector<double> gaps;
+  double last = stretch.begin;
+  for (const Rise& rise : stretch.rises) {
+    sizes.push_back(rise.size);
+    gaps.push_back(std::max(rise.time - last, 1e-9));
+    last = rise.time;
+  }
+  const auto count = static_cast<double>(sizes.size());
+  return {.value = stretch.sum() / std::max(stretch.length(), 1e-9),
+          .variation = Variation(sizes) + Variation(gaps),
+          .mean_rise = stretch.sum() / count};
+}
+
+constexpr double kSigmas = 2.2;       // two-sided 97 %
+constexpr double kModelError = 0.08;  // growth is never exactly steady
+
+Interval Around(double value, double relative) {
+  const double infinite = std::numeric_limits<double>::infinity();
+  return {.value = value,
+          .low = value / (1 + relative),
+          .high = relative < 1 ? value / (1 - relative) : infinite};
+}
+
+void Predict(const Stretch& stretch, std::optional<double> headroom, Growth* growth) {
+  const Rate rate = RateOf(stretch);
+  const auto rises = static_cast<double>(stretch.rises.size());
+  const double seen = (rate.variation + 1 / rises) / rises;
+  const double relative = kSigmas * std::sqrt(seen) + kModelError;
+  growth->bytes_per_second = Interval{.value = rate.value,
+                                      .low = rate.value * std::max(0.0, 1 - relative),
+                                      .high = rate.value * (1 + relative)};
+  if (!headroom) return;
+  // What is still to come varies as well, and ends within one rise.
+  const double left = std::max(*headroom / rate.mean_rise, 1.0);
+  const double coming = rate.variation / left + 1 / Square(left);
+  growth->seconds_left =
+      Around(*headroom / rate.value, kSigmas * std::sqrt(seen + coming) + kModelError);
+}
+
+}  // namespace
+
+std::string_view GrowthName(GrowthKind kind) {
+  switch (kind) {
+    case GrowthKind::kTooEarly:
+      return "too_early";
+    case GrowthKind::kSteady:
+      return "steady";
+    case GrowthKind::kJumped:
+      return "jumped";
+    case GrowthKind::kGrowing:
+      break;
+  }
+  return "growing";
+}
+
+void GrowthDetector::Add(double time, Bytes used) {
+  const auto value = static_cast<double>(used.count());
+  if (floor_.samples() == 0) first_time_ = last_time_ = time, peak_now_ = peak_before_ = value;
+  last_time_ = std::max(last_time_, time);
+  last_ = value;
+  floor_.Add(last_time_, value);
+  noise_.Add(value);
+  // Peaks of the last one to two hundred samples.
+  constexpr int64_t kPeakStretch = 100;
+  if (floor_.samples() - peak_since_ > kPeakStretch) {
+    peak_before_ = peak_now_;
+    peak_now_ = value;
+    peak_since_ = floor_.samples();
+  }
+  peak_now_ = std::max(peak_now_, value);
+}
+
+Growth GrowthDetector::Assess(std::optional<Bytes> capacity) const {
+  Growth growth{.samples = floor_.samples()};
+  if (growth.samples == 0) return growth;
+  const double peak = std::max(peak_now_, peak_before_);
+  growth.peak = Bytes(static_cast<int64_t>(peak));
+  growth.floor = Bytes(static_cast<int64_t>(floor_.steps().back().level));
+  if (growth.samples < kFewestSamples) return growth;
+
+  const double least = std::max(kLeastRise, 4 * noise_.Median());
+  const int64_t hold = std::max(kHold, 2 * floor_.longest_tooth());
+  std::vector<Rise> rises = HeldRises(floor_, least, std::min(hold, growth.samples / 2));
+  const std::vector<Rise> jumps = TakeJumps(&rises);
+  const Stretch stretch = SteadyStretch(rises, first_time_, last_time_);
+  growth.rises = static_cast<int64_t>(stretch.rises.size());
+  growth.grown = Bytes(static_cast<int64_t>(stretch.sum()));
+  growth.seconds = stretch.length();
+
+  const bool grows = growth.rises >= kFewestRises && stretch.sum() >= kLeastGrowth &&
+                     StillActive(stretch) && stretch.length() > 0;
+  if (!grows) {
+    growth.kind = GrowthKind::kSteady;
+    if (!jumps.empty()) {
+      growth.kind = GrowthKind::kJumped;
+      growth.jump = Bytes(static_cast<int64_t>(jumps.back().size));
+    }
+    return growth;
+  }
+  growth.kind = GrowthKind::kGrowing;
+  std::optional<double> headroom;
+  if (capacity) headroom = std::max(static_cast<double>(capacity->count()) - peak, 0.0);
+  Predict(stretch, headroom, &growth);
+
+  // How much of what was left is gone: a ramp of the load tends to end before that.
+  const double per_second =
+      static_cast<double>(growth.samples) / std::max(last_time_ - first_time_, 1e-9);
+  const double judged = stretch.length() * per_second;  // samples in the stretch
+  const double gone = headroom ? stretch.sum() / (stretch.sum() + *headroom) : 0;
+  growth.certain = (judged >= 30 && gone >= 0.4) ||
+                   (judged >= 300 && growth.rises >= 10 && gone >= 0.15) ||
+                   (judged >= 1000 && growth.rises >= 20);
+  return growth;
+}
+
+}  // namespace vramcast::monitor
