@@ -29,11 +29,14 @@ void Floor::NoteFall(double depth) {
 }
 
 void Floor::Forget() {
+  // The newest stay; of the older, what lies evenly over the whole time.
   constexpr size_t kRecent = 64;
-  size_t kept = 0;
-  for (size_t i = 0; i < steps_.size(); ++i) {
+  constexpr int64_t kOlder = 224;
+  const int64_t apart = (steps_.back().index - steps_.front().index) / kOlder + 1;
+  size_t kept = 1;
+  for (size_t i = 1; i < steps_.size(); ++i) {
     const bool recent = i + kRecent >= steps_.size();
-    if (recent || i % 2 == 0) steps_[kept++] = steps_[i];
+    if (recent || steps_[i].index - steps_[kept - 1].index >= apart) steps_[kept++] = steps_[i];
   }
   steps_.resize(kept);
 }

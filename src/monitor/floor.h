@@ -17,7 +17,7 @@ class Floor {
     int64_t index;  // number of the sample
   };
 
-  // At most this many steps are kept; then every second one of the older is forgotten.
+  // At most this many steps are kept; then the older are thinned out evenly over time.
   static constexpr size_t kMostSteps = 512;
 
   // Times must not decrease.

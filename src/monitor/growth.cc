@@ -48,25 +48,38 @@ std::vector<Rise> HeldRises(const Floor& floor, double least, int64_t hold) {
   return rises;
 }
 
-// A rise far above the usual one, that makes up much of the whole: a new phase, not the leak.
-std::vector<Rise> TakeJumps(std::vector<Rise>* rises) {
+double Median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+// A rise far above the usual one and far steeper: a new phase, not the leak. Size alone does not
+// tell, since the floor keeps only some of its older steps.
+std::vector<Rise> TakeJumps(std::vector<Rise>* rises, double begin) {
   std::vector<Rise> jumps;
   if (rises->size() < 2) {
     jumps.swap(*rises);
     return jumps;
   }
+  constexpr double kFar = 6;
   std::vector<double> sizes;
-  for (const Rise& rise : *rises) sizes.push_back(rise.size);
-  const auto middle = sizes.begin() + static_cast<ptrdiff_t>(sizes.size() / 2);
-  std::nth_element(sizes.begin(), middle, sizes.end());
-  const double usual = *middle;
-  const auto is_jump = [usual](const Rise& rise) {
-    return rise.size > 6 * usual && rise.size > 32.0 * (1 << 20);
-  };
+  std::vector<double> slopes;
+  double last = begin;
   for (const Rise& rise : *rises) {
-    if (is_jump(rise)) jumps.push_back(rise);
+    sizes.push_back(rise.size);
+    slopes.push_back(rise.size / std::max(rise.time - last, 1e-9));
+    last = rise.time;
   }
-  std::erase_if(*rises, is_jump);
+  const double size = Median(sizes);
+  const double slope = Median(slopes);
+  std::vector<Rise> others;
+  for (size_t i = 0; i < rises->size(); ++i) {
+    const bool jump =
+        sizes[i] > kFar * size && slopes[i] > kFar * slope && sizes[i] > 32.0 * (1 << 20);
+    (jump ? jumps : others).push_back((*rises)[i]);
+  }
+  *rises = std::move(others);
   return jumps;
 }
 
@@ -85,12 +98,22 @@ double TrendTest(const Stretch& stretch) {
   return (moment / sum - middle) / (stretch.length() / std::sqrt(12 * effective));
 }
 
+// Whether the first quarter rose far faster than the rest.
+bool BeganSteeper(const Stretch& stretch) {
+  constexpr double kSteeper = 2.5;
+  const double quarter = stretch.begin + stretch.length() / 4;
+  double before = 0;
+  double after = 0;
+  for (const Rise& rise : stretch.rises) (rise.time <= quarter ? before : after) += rise.size;
+  return stretch.rises.size() >= 8 && before > kSteeper * after / 3;
+}
+
 // The longest stretch up to now in which the rises come steadily: a ramp at the beginning is cut
 // off.
 Stretch SteadyStretch(const std::vector<Rise>& rises, double begin, double end) {
   Stretch stretch{.begin = begin, .end = end, .rises = rises};
   while (static_cast<int64_t>(stretch.rises.size()) >= kFewestRises &&
-         TrendTest(stretch) < kSlowing) {
+         (TrendTest(stretch) < kSlowing || BeganSteeper(stretch))) {
     stretch.begin += stretch.length() / 4;
     std::erase_if(stretch.rises,
                   [&stretch](const Rise& rise) { return rise.time <= stretch.begin; });
@@ -207,7 +230,7 @@ Growth GrowthDetector::Assess(std::optional<Bytes> capacity) const {
   const double least = std::max(kLeastRise, 4 * noise_.Median());
   const int64_t hold = std::max(kHold, 2 * floor_.longest_tooth());
   std::vector<Rise> rises = HeldRises(floor_, least, std::min(hold, growth.samples / 2));
-  const std::vector<Rise> jumps = TakeJumps(&rises);
+  const std::vector<Rise> jumps = TakeJumps(&rises, first_time_);
   const Stretch stretch = SteadyStretch(rises, first_time_, last_time_);
   growth.rises = static_cast<int64_t>(stretch.rises.size());
   growth.grown = Bytes(static_cast<int64_t>(stretch.sum()));
