@@ -11,29 +11,32 @@ namespace vramcast::nanochat {
 
 enum class Action : uint8_t {
   kBuildModel,      // to_empty on the device, init_weights
-  kLoadCheckpoint,  // weights read from a checkpoint (later stages, and resume)
-  kLoadOptimizer,   // optimizer state read from a checkpoint
-  kEvaluateLoss,    // evaluate_bpb or the SFT validation loss
-  kCoreMetric,      // CORE, uncompiled, its own shapes
-  kChatMetric,      // ChatCORE or pass@k: categorical logits or generation
-  kSample,          // engine.generate_batch of a few prompts
-  kRollout,         // RL: generate num_samples completions
+  kLoadCheckpoint,  // weights read onto the device beside those just made, then put in their place
+  kLoadOptimizer,   // optimizer state read onto the device and copied into the optimizer
+  kEvaluateLoss,    // evaluate_bpb, or the validation loss of padded SFT
+  kCoreMetric,      // CORE, its own shapes
+  kChatLogits,      // multiple-choice problems: logits of a padded batch
+  kChatGenerate,    // problems answered by generation
+  kSample,          // a few prompts continued
+  kRollout,         // RL: completions of one question
   kTrainStep,       // grad_accum_steps micro-steps and the optimizer
   kSave,            // save_checkpoint
 };
 
 struct PlannedAction {
+  static constexpr int64_t kLastStep = -1;
+
   Action action = Action::kTrainStep;
-  int64_t step = 0;          // of the training loop; at `step` before its training step
-  bool compiled = true;      // through torch.compile
+  int64_t step = 0;       // of the training loop; kLastStep where the number of steps is not known
+  bool compiled = false;  // through torch.compile
   bool master_only = false;  // only rank 0 does it
-  int64_t rows = 0;          // of the batch, where the script fixes it (0: device_batch_size)
-  int64_t tokens = 0;        // new tokens generated, where it generates
+  int64_t rows = 0;          // sequences at once
+  int64_t tokens = 0;        // new tokens generated for each row, where it generates
 };
 
-// The shortest list that shows every kind of phase in its order of first occurrence: what is done
-// once is listed once, the training step twice (the first differs), periodic phases at the first
-// step where they happen, and again at the last step if that differs.
+// The shortest list that shows every kind of phase in the order of its first occurrence: what
+// happens once is listed once, the training step twice (the first differs), periodic phases at the
+// first step where they happen, and what the last step does at the end.
 std::vector<PlannedAction> PlanOf(const RunConfig& config);
 
 }  // namespace vramcast::nanochat
