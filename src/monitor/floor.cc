@@ -29,14 +29,17 @@ void Floor::NoteFall(double depth) {
 }
 
 void Floor::Forget() {
-  // The newest stay; of the older, what lies evenly over the whole time.
+  // The newest stay, and what begins a long plateau; of the rest what lies evenly over the time.
   constexpr size_t kRecent = 64;
-  constexpr int64_t kOlder = 224;
+  constexpr int64_t kOlder = 160;
   const int64_t apart = (steps_.back().index - steps_.front().index) / kOlder + 1;
   size_t kept = 1;
   for (size_t i = 1; i < steps_.size(); ++i) {
     const bool recent = i + kRecent >= steps_.size();
-    if (recent || steps_[i].index - steps_[kept - 1].index >= apart) steps_[kept++] = steps_[i];
+    if (recent || steps_[i].index - steps_[kept - 1].index >= apart ||
+        steps_[i + 1].index - steps_[i].index >= apart) {
+      steps_[kept++] = steps_[i];
+    }
   }
   steps_.resize(kept);
 }
