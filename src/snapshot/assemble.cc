@@ -1,6 +1,7 @@
 // From rows to a Recording: events go to their devices, frees find their allocations, and what was
 // there before the first event is listed.
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 
@@ -12,6 +13,15 @@ namespace vramcast::snapshot {
 namespace {
 
 constexpr uint64_t kMostDevices = 1024;
+
+// Fresh memory of this size costs more to touch than to fill.
+template <typename Row>
+void PreferHugePages(std::vector<Row>& rows) {
+  constexpr uintptr_t kHuge = 2 << 20;
+  const auto begin = (reinterpret_cast<uintptr_t>(rows.data()) + kHuge - 1) & ~(kHuge - 1);
+  const auto end = reinterpret_cast<uintptr_t>(rows.data() + rows.capacity()) & ~(kHuge - 1);
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+}
 
 Action ActionOf(uint8_t word) {
   switch (static_cast<Known>(word + static_cast<uint32_t>(Known::kAlloc))) {
@@ -131,7 +141,6 @@ class Assembler {
       Finish(device);
       finished_ = ordinal;
       event_pools_.clear();
-      private_pools_ = false;
     });
   }
 
@@ -143,6 +152,9 @@ class Assembler {
     trace.events.reserve(count);
     device.addresses.reserve(count);
     device.times_us.reserve(count);
+    PreferHugePages(trace.events);
+    PreferHugePages(device.addresses);
+    PreferHugePages(device.times_us);
     any_event_ = any_event_ || count > 0;
     uint32_t previous = kNothing;
     ForRows(list, [&](uint32_t row) {
@@ -151,14 +163,14 @@ class Assembler {
         in_.events_.Drop(previous);
       }
       previous = row;
-      if (in_.events_.Has(row)) AddEvent(device, in_.events_[row]);
+      if (in_.events_.Has(row)) AddEvent(device, in_.events_[row], row);
     });
     if (!seen_time_) device.times_us.clear();
     if (!device.metadata.empty()) device.metadata.resize(device.trace.events.size());
-    seen_time_ = seen_metadata_ = false;
+    seen_time_ = false;
   }
 
-  void AddEvent(DeviceRecording& device, const RawEvent& raw) {
+  void AddEvent(DeviceRecording& device, const RawEvent& raw, uint32_t row) {
     if (raw.action == RawEvent::kNoAction) {
       ++device.skipped.unknown_actions;
       return;
@@ -176,23 +188,25 @@ class Assembler {
       return;
     }
     if (raw.seen & kSeenOdd) ++device.skipped.odd_events;
-    if (raw.pool != 0) private_pools_ = true;
-    event.allocation = {};
     if (raw.seen & kSeenTime) seen_time_ = any_time_ = true;
-    if (raw.metadata != kNothing && !in_.strings[StringId{raw.metadata}].empty()) {
-      seen_metadata_ = true;
-    }
     device.trace.events.push_back(event);
     device.addresses.push_back(raw.address);
     device.times_us.push_back(raw.time_us);
-    if (seen_metadata_ || !device.metadata.empty()) {
-      device.metadata.resize(device.trace.events.size() - 1);
-      device.metadata.push_back({raw.metadata});
+    if (const uint32_t string = ExtraOf(in_.event_metadata_, row); string != kNothing) {
+      device.metadata.resize(device.trace.events.size());
+      device.metadata.back() = {string};
     }
-    if (raw.pool != 0) {
+    if (const uint32_t pool = ExtraOf(in_.event_pools_, row); pool != kNothing) {
       event_pools_.resize(device.trace.events.size());
-      event_pools_.back() = raw.pool;
+      event_pools_.back() = static_cast<uint16_t>(pool);
     }
+  }
+
+  static uint32_t ExtraOf(const Builder::Extra& extra, uint32_t row) {
+    if (extra.empty()) return kNothing;
+    const auto at = std::lower_bound(extra.begin(), extra.end(), row,
+                                     [](const auto& a, uint32_t b) { return a.first < b; });
+    return at != extra.end() && at->first == row ? at->second : kNothing;
   }
 
   void AddSegments(Value segments) {
@@ -374,7 +388,7 @@ class Assembler {
 
   // The private pool of each allocation: stated from 2.12 on, else read off the final segments.
   void FindPools(DeviceRecording& device) {
-    bool any = private_pools_;
+    bool any = !event_pools_.empty();
     for (const RecordedSegment& segment : device.segments) any = any || segment.pool_group != 0;
     if (!any) return;
     Trace& trace = device.trace;
@@ -420,8 +434,6 @@ class Assembler {
   bool any_event_ = false;
   bool any_time_ = false;
   bool seen_time_ = false;
-  bool seen_metadata_ = false;
-  bool private_pools_ = false;
 };
 
 Result<Recording> Builder::Assemble(Value root) { return Assembler(*this).Run(root); }

@@ -143,7 +143,8 @@ Value Builder::Update(Value dict, std::span<const Value> items) {
   if (dict.tag() == Tag::kEvent) {
     RawEvent& event = events_[dict.index()];
     for (size_t i = 0; i + 1 < items.size(); i += 2) {
-      if (items[i].tag() == Tag::kString) SetEvent(event, items[i].index(), items[i + 1]);
+      if (items[i].tag() == Tag::kString)
+        SetEvent(event, dict.index(), items[i].index(), items[i + 1]);
     }
     return dict;
   }
@@ -159,7 +160,7 @@ void Builder::Set(Value dict, Value key, Value value) {
   const uint32_t word = key.index();
   switch (dict.tag()) {
     case Tag::kEvent:
-      return SetEvent(events_[dict.index()], word, value);
+      return SetEvent(events_[dict.index()], dict.index(), word, value);
     case Tag::kBlock:
       return SetBlock(blocks_[dict.index()], word, value);
     case Tag::kSegment:
@@ -190,7 +191,18 @@ void Builder::Set(Value dict, Value key, Value value) {
   }
 }
 
-void Builder::SetEvent(RawEvent& event, uint32_t key, Value value) {
+void Builder::AddExtra(Extra& extra, uint32_t row, uint32_t value) {
+  memory_ += sizeof(extra[0]);
+  auto at = extra.end();
+  while (at != extra.begin() && (at - 1)->first > row) --at;
+  if (at != extra.begin() && (at - 1)->first == row) {
+    (at - 1)->second = value;
+  } else {
+    extra.insert(at, {row, value});
+  }
+}
+
+void Builder::SetEvent(RawEvent& event, uint32_t row, uint32_t key, Value value) {
   const auto check = [&](bool ok, uint8_t bit) {
     event.seen = static_cast<uint8_t>(event.seen | (ok ? bit : uint8_t{kSeenOdd}));
   };
@@ -219,11 +231,15 @@ void Builder::SetEvent(RawEvent& event, uint32_t key, Value value) {
       return;
     case Known::kPoolId:
       seen_pool_ = true;
-      if (value.tag() == Tag::kPair) event.pool = static_cast<uint16_t>(value.index());
+      if (value.tag() == Tag::kPair && value.index() != 0) {
+        AddExtra(event_pools_, row, value.index());
+      }
       return;
     case Known::kUserMetadata:
       seen_metadata_ = true;
-      if (value.tag() == Tag::kString) event.metadata = value.index();
+      if (value.tag() == Tag::kString && !strings[StringId{value.index()}].empty()) {
+        AddExtra(event_metadata_, row, value.index());
+      }
       return;
     case Known::kCompileContext:
       seen_compile_context_ = true;

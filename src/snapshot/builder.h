@@ -36,6 +36,14 @@ class Builder {
   // Adds to a list (kEmptyList or what this returned before).
   Value Extend(Value list, std::span<const Value> items);
 
+  // An event whose fields a reader has set itself; sets one field of it (a key is a string).
+  Value AddEvent(const RawEvent& event) {
+    memory_ += sizeof(RawEvent);
+    return {Tag::kEvent, events_.Add(event)};
+  }
+  void SetEvent(RawEvent& event, uint32_t row, uint32_t key, Value value);
+  uint32_t next_event() const { return events_.size(); }  // the row of the next one
+
   // Bytes held by the rows, roughly: readers stop when hostile input makes it grow too much.
   uint64_t memory() const { return memory_; }
 
@@ -55,7 +63,6 @@ class Builder {
 
   Value Classify(std::span<const Value> items);
   void Set(Value dict, Value key, Value value);
-  void SetEvent(RawEvent& event, uint32_t key, Value value);
   void SetBlock(RawBlock& block, uint32_t key, Value value);
   void SetSegment(RawSegment& segment, uint32_t key, Value value);
   void SetAnnotation(RawAnnotation& annotation, uint32_t key, Value value);
@@ -72,6 +79,10 @@ class Builder {
   std::vector<double> floats_;
   std::vector<std::pair<int64_t, int64_t>> pools_ = {{0, 0}};
   Pieces<RawEvent> events_;
+  // What few events have: row and user_metadata (a string), row and private pool. By row.
+  using Extra = std::vector<std::pair<uint32_t, uint32_t>>;
+  Extra event_metadata_, event_pools_;
+  void AddExtra(Extra& extra, uint32_t row, uint32_t value);
   std::vector<RawBlock> blocks_;
   std::vector<RawSegment> segments_;
   std::vector<RawAnnotation> annotations_;

@@ -5,69 +5,13 @@
 #include <bit>
 
 #include "base/text.h"
+#include "snapshot/opcodes.h"
 
 namespace vramcast::snapshot {
 namespace {
 
-// Opcodes of CPython's Lib/pickletools.py. What is not here would call or import something.
-enum Op : uint8_t {
-  kMark = '(',
-  kStop = '.',
-  kPop = '0',
-  kPopMark = '1',
-  kDup = '2',
-  kFloat = 'F',
-  kInt = 'I',
-  kBinInt = 'J',
-  kBinInt1 = 'K',
-  kLong = 'L',
-  kBinInt2 = 'M',
-  kNone = 'N',
-  kBinString = 'T',
-  kShortBinString = 'U',
-  kUnicode = 'V',
-  kBinUnicode = 'X',
-  kAppend = 'a',
-  kAppends = 'e',
-  kDict = 'd',
-  kEmptyDict = '}',
-  kGet = 'g',
-  kBinGet = 'h',
-  kLongBinGet = 'j',
-  kList = 'l',
-  kEmptyList = ']',
-  kPut = 'p',
-  kBinPut = 'q',
-  kLongBinPut = 'r',
-  kSetItem = 's',
-  kSetItems = 'u',
-  kTuple = 't',
-  kEmptyTuple = ')',
-  kBinFloat = 'G',
-  kBinBytes = 'B',
-  kShortBinBytes = 'C',
-  kProto = 0x80,
-  kTuple1 = 0x85,
-  kTuple2 = 0x86,
-  kTuple3 = 0x87,
-  kNewTrue = 0x88,
-  kNewFalse = 0x89,
-  kLong1 = 0x8a,
-  kLong4 = 0x8b,
-  kShortBinUnicode = 0x8c,
-  kBinUnicode8 = 0x8d,
-  kBinBytes8 = 0x8e,
-  kMemoize = 0x94,
-  kFrameOp = 0x95,
-};
-
+constexpr uint64_t kMostMemo = 0xf0000000;  // entries are counted in 32 bits
 constexpr uint64_t kNoSlot = (uint64_t{1} << 40) - 1;
-
-uint64_t Little(const uint8_t* at, size_t bytes) {
-  uint64_t value = 0;
-  std::memcpy(&value, at, bytes);
-  return value;
-}
 
 bool IsContainer(Value value) {
   return value.tag() >= Tag::kEmptyList && value.tag() <= Tag::kList;
@@ -212,12 +156,13 @@ bool PickleReader::Get(uint64_t slot) {
 
 bool PickleReader::Memoize() {
   if (stack_.empty()) return Fail("nothing to remember");
+  if (memo_.size() >= kMostMemo) return Fail("too many values");
   Value& top = stack_.back();
   // An empty container carries its slot, so that the memo learns what it becomes.
   if (top.tag() == Tag::kEmptyList || top.tag() == Tag::kEmptyDict) {
     top = {top.tag(), memo_.size()};
   }
-  memo_.push_back(top);
+  memo_.Add(top);
   return true;
 }
 
@@ -229,11 +174,11 @@ bool PickleReader::Put(uint64_t slot) {
   if (slot < memo_.size()) {
     memo_rewritten_ = true;
   } else {
-    memo_.resize(slot + 1, Value(Tag::kOpaque, 0));
+    while (memo_.size() <= slot) memo_.Add(Value(Tag::kOpaque, 0));
   }
   Value& top = stack_.back();
   if (top.tag() == Tag::kEmptyList || top.tag() == Tag::kEmptyDict) top = {top.tag(), slot};
-  memo_[slot] = top;
+  memo_.at(slot) = top;
   return true;
 }
 
@@ -241,12 +186,12 @@ bool PickleReader::Replace(Value was, Value is) {
   if (was == is) return true;
   stack_.back() = is;
   if (was.tag() == Tag::kEmptyList || was.tag() == Tag::kEmptyDict) {
-    if (was.payload() < memo_.size() && memo_[was.payload()] == was) memo_[was.payload()] = is;
+    if (was.payload() < memo_.size() && memo_[was.payload()] == was) memo_.at(was.payload()) = is;
     return true;
   }
   // A stack or an unclassified dictionary that grew: whoever remembers it must see that.
   for (size_t back = 0; back < memo_.size() && back < 8192; ++back) {
-    Value& entry = memo_[memo_.size() - 1 - back];
+    Value& entry = memo_.at(memo_.size() - 1 - back);
     if (entry == was && IsContainer(was)) {
       entry = is;
       break;
@@ -372,6 +317,7 @@ bool PickleReader::Step() {
       Push(builder_.Integer(static_cast<int32_t>(number)));
       return true;
     case kEmptyDict:
+      if (FastEvent()) return true;
       Push({Tag::kEmptyDict, kNoSlot});
       return true;
     case kEmptyList:

@@ -13,6 +13,18 @@
 
 namespace vramcast::snapshot {
 
+// What MEMOIZE and PUT remember, by number. Most reads are of the first few hundred entries.
+class Memo {
+ public:
+  uint64_t size() const { return values_.size(); }
+  Value operator[](uint64_t slot) const { return values_[static_cast<uint32_t>(slot)]; }
+  Value& at(uint64_t slot) { return values_[static_cast<uint32_t>(slot)]; }
+  void Add(Value value) { values_.Add(value); }
+
+ private:
+  Pieces<Value> values_;
+};
+
 struct ReadLimits {
   uint64_t memory = uint64_t{8} << 30;   // bytes of rows, stacks and memo
   uint32_t depth = 4096;                 // open lists and dictionaries
@@ -52,13 +64,15 @@ class PickleReader {
   bool Replace(Value was, Value is);  // the container on top became something
   bool MakeTuple(size_t begin);
   bool MarkOrStack();
+  bool FastEvent();
+  uint32_t KnownRun(const uint8_t* begin, const uint8_t* end) const;
 
   Window window_;
   Builder& builder_;
   ReadLimits limits_;
   std::vector<Value> stack_;
   std::vector<Mark> marks_;
-  std::vector<Value> memo_;
+  Memo memo_;
   // Runs of memo reads that made a stack before, byte for byte: the same bytes make it again.
   SequenceTable<Index<struct RunTag>, uint8_t> runs_;
   std::vector<uint32_t> run_stacks_;

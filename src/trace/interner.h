@@ -39,6 +39,19 @@ class SequenceTable {
     }
   }
 
+  // The id of a sequence that is in the table; invalid otherwise.
+  Id Find(std::span<const T> sequence) const {
+    const uint64_t hash = HashBytes(sequence.data(), sequence.size_bytes());
+    for (uint64_t at = hash & mask();; at = (at + 1) & mask()) {
+      const Slot& slot = slots_[at];
+      if (slot.id == Id::kNone) return {};
+      if (slot.check == static_cast<uint32_t>(hash >> 32) &&
+          Equal((*this)[Id{slot.id}], sequence)) {
+        return Id{slot.id};
+      }
+    }
+  }
+
   std::span<const T> operator[](Id id) const {
     if (id.value >= size()) return {};
     return {items_.data() + begins_[id.value],
