@@ -5,6 +5,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -188,8 +189,9 @@ RC_GTEST_PROP(Resolve, AnyConfigurationResolves, ()) {
 // What people's runs printed.
 TEST(Resolve, ParameterCountsOfMeasuredRuns) {
   const char* data = std::getenv("VRAMCAST_DATA");
-  std::ifstream file(std::string(data == nullptr ? "../shared" : data) +
-                     "/measured-runs/nanochat.jsonl");
+  const auto root = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
+  const auto shared = data == nullptr ? root / ".." / "shared" : std::filesystem::path(data);
+  std::ifstream file(shared / "measured-runs" / "nanochat.jsonl");
   if (!file) GTEST_SKIP() << "no measured runs here";
   int checked = 0;
   for (std::string line; std::getline(file, line);) {
