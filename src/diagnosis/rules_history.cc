@@ -55,7 +55,7 @@ void ManyShapes(const Case& c, Ballot& ballot) {
     return;
   }
   ballot.Add(
-      Cause::kGrowthOverTime, kClear,
+      Cause::kGrowthOverTime, kClear + kHint,
       {{"evaluation brings a new input shape with every example, and the MPS allocator keeps "
         "blocks for each",
         "computed"}});
