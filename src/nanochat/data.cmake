@@ -1,5 +1,5 @@
 # Puts the tables of data/ into the library as text; data/collect.py writes them.
-set(nanochat_tables commits trees blobs flags)
+set(nanochat_tables commits trees blobs flags launches)
 set(nanochat_source ${CMAKE_CURRENT_BINARY_DIR}/nanochat_tables.cc)
 set(nanochat_text "#include \"nanochat/tables.h\"\n\nnamespace vramcast::nanochat {\n")
 foreach(table ${nanochat_tables})

@@ -6,7 +6,8 @@
 
 namespace vramcast::nanochat {
 
-extern const std::string_view k_commits_table, k_trees_table, k_blobs_table, k_flags_table;
+extern const std::string_view k_commits_table, k_trees_table, k_blobs_table, k_flags_table,
+    k_launches_table;
 
 namespace {
 
@@ -91,5 +92,7 @@ std::string_view FlagTable(int table) {
   if (end == std::string_view::npos) end = k_flags_table.size();
   return Trim(k_flags_table.substr(begin, end - begin));
 }
+
+std::string_view LaunchTable() { return Trim(k_launches_table); }
 
 }  // namespace vramcast::nanochat

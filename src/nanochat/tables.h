@@ -47,4 +47,9 @@ int FlagTableOf(int blob);            // -1: none
 // that begin with "=" hold another fact of the script. Empty if there is no such table.
 std::string_view FlagTable(int table);
 
+// What upstream's launch scripts run, a line each: name of the launch script, time from which it
+// holds, number of processes (0: plain python), script, flags separated by spaces; "-" where the
+// launch script runs nothing or is gone.
+std::string_view LaunchTable();
+
 }  // namespace vramcast::nanochat

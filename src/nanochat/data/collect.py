@@ -3,7 +3,7 @@
 
     src/nanochat/data/collect.py PATH_TO_A_NANOCHAT_CLONE
 
-reads the history of all branches and writes four small tables beside this file; data.cmake puts
+reads the history of all branches and writes five small tables beside this file; data.cmake puts
 them into the binary. A new upstream release needs a fetch, a run of this script and, if the code
 changed in a way that memory feels, a new entry in ../families.cc (whose first commits are read
 from there, so that the two cannot disagree).
@@ -16,6 +16,8 @@ trees.tsv    one row for each different state of the files that memory depends o
 blobs.tsv    one row a blob: SHA-1, number of its flag table in flags.tsv or ---
 flags.tsv    the tables of flags: name, type, default, one-letter spelling; "=" lines hold other
              facts of a script
+launches.tsv what the launch scripts run: name of the launch script, commit time from which this
+             holds, number of processes (0: plain python), script, flags whose values are fixed
 """
 
 import ast
@@ -33,6 +35,14 @@ PATHS = [f"nanochat/{name}.py" for name in (
     f"scripts/{name}.py" for name in (
         "base_train", "mid_train", "chat_sft", "chat_rl", "base_eval", "base_loss", "chat_eval",
         "tok_train")]
+
+
+# What the launch scripts' own variable stands for unless the caller sets it.
+NPROC_PER_NODE = "8"
+
+LAUNCH = re.compile(r"^\s*(?:torchrun\b.*?--nproc_per_node=(?P<nproc>\S+).*?|python\s+)-m\s+"
+                    r"(?P<script>scripts\.(?:base|mid|chat)_(?:train|sft|rl|eval|loss))\b"
+                    r"(?P<rest>.*)$")
 
 
 def git(clone, *arguments):
@@ -113,6 +123,43 @@ def describe_script(source):
     for name, (kind, default, short) in flags.items():
         lines.append(f"{name}\t{kind}\t{default}\t{short}")
     return "\n".join(lines) if lines else None
+
+
+def describe_launches(source):
+    """One line for each command of a launch script that runs a stage, in their order."""
+    lines = []
+    for line in source.replace("\\\n", " ").splitlines():
+        match = LAUNCH.match(line)
+        if not match:
+            continue
+        nproc = match["nproc"] or "0"
+        nproc = NPROC_PER_NODE if "$" in nproc else nproc
+        words = match["rest"].split("#")[0].split()
+        flags = [w for w in words if w.startswith("-") and w != "--" and "$" not in w]
+        for letter, value in zip(words, words[1:]):
+            if re.fullmatch("-[a-z]", letter):
+                flags[flags.index(letter)] = f"{letter}={value}"
+        lines.append("\t".join((nproc, match["script"], " ".join(flags))))
+    return lines
+
+
+def launches(history):
+    """Each change of what a launch script runs, along master's first-parent line."""
+    rows, current = [], {}
+    for commit in (c for c in history.order if c in history.first_parent):
+        scripts = {}
+        for path in git(history.clone, "ls-tree", "-r", "--name-only", commit).splitlines():
+            if path.endswith(".sh"):
+                source = git(history.clone, "show", f"{commit}:{path}")
+                scripts[pathlib.PurePath(path).stem] = describe_launches(source)
+        for name in sorted(scripts.keys() | current.keys()):
+            commands = scripts.get(name, [])
+            if commands == current.get(name):
+                continue
+            current[name] = commands
+            time = history.time[commit]
+            rows.extend(f"{name}\t{time:010d}\t{command}\n" for command in commands or ["-\t-\t"])
+    return rows
 
 
 def families():
@@ -224,6 +271,8 @@ def main(clone):
         for sha in blobs:
             table = blob_table[sha]
             out.write(f"{sha}\t{NONE if table is None else f'{table:03d}'}\n")
+    with open(HERE / "launches.tsv", "w") as out:
+        out.writelines(launches(history))
     with open(HERE / "flags.tsv", "w") as out:
         for text, index in tables.items():
             out.write(f"#{index:03d}\n{text}\n")
