@@ -1,0 +1,42 @@
+// One look at the GPUs: what a series is made of, live or recorded. A GPU that is divided into MIG
+// instances counts as its instances.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "gpu/machine.h"
+
+namespace vramcast::monitor {
+
+struct ProcessSample {
+  int64_t pid = 0;
+  std::optional<std::string> name;
+  std::optional<Bytes> used;
+  bool graphics = false;
+};
+
+struct GpuSample {
+  std::string id;    // UUID, or the index where there is none: the same GPU in every sample
+  std::string name;  // "NVIDIA A40"
+  int index = 0;
+  Bytes used;
+  std::optional<Bytes> capacity;  // what `used` cannot exceed
+  std::optional<int> utilisation;
+  std::optional<int> temperature;
+  std::vector<ProcessSample> processes;
+};
+
+struct Sample {
+  double time = 0;              // seconds since 1970, UTC
+  std::optional<int64_t> step;  // of the training loop, where the source knows it
+  std::vector<GpuSample> gpus;
+};
+
+// GPUs whose used memory the driver does not tell are left out.
+Sample FromMachine(const gpu::Machine& machine, double time);
+
+}  // namespace vramcast::monitor
