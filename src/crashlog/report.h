@@ -23,7 +23,8 @@ struct LoggedCommand {
 struct Progress {
   enum class Of : uint8_t { kTraining, kEvaluation, kLoading };
   Of of = Of::kTraining;
-  int64_t step = 0;
+  int64_t step = 0;      // as printed
+  int64_t finished = 0;  // steps that were done by then
   std::optional<int64_t> total;
   std::optional<int64_t> epoch;
   Place place;
@@ -56,7 +57,7 @@ struct LogReport {
   // Every distinct death and look-alike in the order of the log; one per rank, whatever the number
   // of times it is told.
   std::vector<OomEvent> events;
-  uint64_t events_dropped = 0;  // beyond the first 4096
+  uint64_t events_dropped = 0;  // beyond the first 1024
 
   std::vector<LoggedCommand> commands;
   std::vector<std::string>
@@ -74,7 +75,7 @@ struct LogReport {
   uint64_t nul_bytes = 0;  // counted in what was read closely: a binary file has many
   bool looks_binary = false;
 
-  // The first death for want of GPU memory, else the first of any other kind, else nothing.
+  // The first death for want of GPU memory, else of host memory, else the first look-alike.
   const OomEvent* oom() const;
 };
 

@@ -1,0 +1,437 @@
+#include "crashlog/scan.h"
+
+#include <fcntl.h>
+#include <re2/re2.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "crashlog/anchors.h"
+#include "crashlog/facts.h"
+#include "crashlog/ledger.h"
+#include "crashlog/message.h"
+#include "crashlog/passage.h"
+#include "crashlog/traceback.h"
+#include "crashlog/when.h"
+
+namespace vramcast::crashlog {
+namespace {
+
+constexpr size_t kChunk = 1 << 20;
+// Kept before the place that is read: tracebacks of deep programs and the steps before them.
+constexpr size_t kBehind = 128 << 10;
+// Kept after it: a message with all its processes, and frames that follow it.
+constexpr size_t kAhead = 32 << 10;
+constexpr size_t kMessageBehind = 512;
+constexpr size_t kMessageAhead = 20 << 10;
+constexpr size_t kFramesBehind = 96 << 10;
+constexpr size_t kFramesAhead = 8 << 10;
+constexpr size_t kMostEvidence = 4 << 10;
+// What is read closely for settings and steps: the beginning whole, then a sample of each chunk,
+// and what comes before every event and the end. A log of many gigabytes stays cheap so.
+constexpr uint64_t kFactsWhole = 1 << 20;
+constexpr size_t kFactsSample = 8 << 10;
+constexpr size_t kFactsBefore = 64 << 10;
+
+bool Contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+// The words before "memory" and "allocate" in messages; lines that report usage have others. What
+// cannot be told (a wrapped word, a colour code) passes.
+bool WorthReading(std::string_view text, size_t at) {
+  const char first = static_cast<char>(text[at] | 0x20);
+  if (first != 'm' && first != 'a') {
+    return true;
+  }
+  const auto is_letter = [](char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; };
+  size_t end = at;
+  const size_t floor = at > 40 ? at - 40 : 0;
+  while (end > floor && !is_letter(text[end - 1])) {
+    --end;
+  }
+  size_t begin = end;
+  while (begin > floor && is_letter(text[begin - 1])) {
+    --begin;
+  }
+  if (end - begin <= 2 || end == at) {
+    return true;  // too short to tell, or the middle of a word such as OutOfMemory
+  }
+  std::string word(text.substr(begin, end - begin));
+  for (char& c : word) {
+    c = static_cast<char>(c | 0x20);
+  }
+  static constexpr std::string_view kWords[] = {"enough",
+                                                "available",
+                                                "illegal",
+                                                "insufficient",
+                                                "shared",
+                                                "allocate",
+                                                "allocated",
+                                                "free",
+                                                "gpu",
+                                                "system",
+                                                "already",
+                                                "cannot",
+                                                "can",
+                                                "not",
+                                                "the",
+                                                "mps",
+                                                "when",
+                                                "currently",
+                                                "memory",
+                                                "failed",
+                                                "cuda",
+                                                "device",
+                                                "unable",
+                                                "trying",
+                                                "buffer",
+                                                "error",
+                                                "backend",
+                                                "only",
+                                                "host",
+                                                "exceed",
+                                                "than",
+                                                "cache",
+                                                "virtual",
+                                                "pinned",
+                                                "out",
+                                                "cgroup",
+                                                "outofmemoryerror"};
+  return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
+}
+
+// A shell that says that its child was killed, in no other words.
+bool IsBareKilled(const std::string& line) {
+  static const RE2 kKilled(
+      R"(^\s*(?:[\w./-]+: )?(?:line \d+: *)?(?:\[\d+\][+-]?\s+)?(?:\d+ )?(?:[Kk]illed)(?:: 9)?(?:\s{2,}\S.*|\s*)$)");
+  return RE2::FullMatch(line, kKilled) &&
+         (Contains(line, "Killed") || line.rfind("zsh: ", 0) == 0 || line == "killed");
+}
+
+bool IsBadIndex(std::string_view compact) {
+  static const RE2 kIndex(
+      R"(assertion.{0,40}(?:index|idx|n_classes|num_classes|target|label|ind>=0).{0,80}failed)");
+  return RE2::PartialMatch(re2::StringPiece(compact.data(), compact.size()), kIndex);
+}
+
+}  // namespace
+
+class Scanner::Impl {
+ public:
+  void Feed(std::string_view chunk) {
+    while (!chunk.empty()) {
+      const size_t part = std::min(chunk.size(), kChunk);
+      buffer_.append(chunk.substr(0, part));
+      chunk.remove_prefix(part);
+      if (buffer_.size() - scanned_ >= kChunk) {
+        Scan(buffer_.size() - kAhead);
+        Trim();
+      }
+    }
+  }
+
+  LogReport Finish() {
+    Scan(buffer_.size());
+    ReadFacts(std::max(facts_until_, Back(buffer_.size(), kFactsBefore)), buffer_.size());
+    CountTo(buffer_.size());
+    report_.bytes = base_ + buffer_.size();
+    report_.lines = lines_ + (!buffer_.empty() && buffer_.back() != '\n' ? 1 : 0);
+    report_.looks_binary = report_.nul_bytes > 0 && report_.nul_bytes * 20 > facts_bytes_;
+    report_.events_dropped = ledger_.dropped();
+    report_.events = ledger_.Close(report_.out_of_range_index);
+    for (OomEvent& event : report_.events) {
+      SetTime(event);
+    }
+    return std::move(report_);
+  }
+
+ private:
+  size_t Back(size_t from, size_t by) const { return from > by ? from - by : 0; }
+
+  // The start of the line that holds `at`, looked for no farther than `most` back.
+  size_t LineStart(size_t at, size_t most) const {
+    const size_t floor = Back(at, most);
+    const void* found = at > floor ? memrchr(buffer_.data() + floor, '\n', at - floor) : nullptr;
+    return found == nullptr
+               ? floor
+               : static_cast<size_t>(static_cast<const char*>(found) - buffer_.data()) + 1;
+  }
+
+  // The end of the line that holds `at`.
+  size_t LineEnd(size_t at, size_t most) const {
+    const size_t limit = std::min(buffer_.size(), at + most);
+    const void* found = at < limit ? memchr(buffer_.data() + at, '\n', limit - at) : nullptr;
+    return found == nullptr ? limit
+                            : static_cast<size_t>(static_cast<const char*>(found) - buffer_.data());
+  }
+
+  void CountTo(size_t to) {
+    if (to > counted_) {
+      lines_ += CountLines(std::string_view(buffer_).substr(counted_, to - counted_));
+      counted_ = to;
+    }
+  }
+
+  Place PlaceOf(size_t at) const {
+    const std::string_view text = buffer_;
+    const uint64_t line = at >= counted_ ? lines_ + CountLines(text.substr(counted_, at - counted_))
+                                         : lines_ - CountLines(text.substr(at, counted_ - at));
+    return {base_ + at, line + 1};
+  }
+
+  void Scan(size_t limit) {
+    const size_t begin = scanned_;
+    while (scanned_ < limit) {
+      const size_t at = FindAnchor(buffer_, scanned_, limit);
+      if (at >= limit) {
+        scanned_ = limit;
+        break;
+      }
+      scanned_ = at + 4;
+      if (at >= handled_until_ && WorthReading(buffer_, at)) {
+        CountTo(at);
+        Examine(at);
+      }
+    }
+    scanned_ = std::max(scanned_, limit);
+    // Settings and steps, where no event asked for them.
+    if (base_ + begin < kFactsWhole) {
+      ReadFacts(facts_until_, std::min<size_t>(limit, kFactsWhole - std::min(base_, kFactsWhole)));
+    } else {
+      ReadFacts(std::max(facts_until_, begin), std::min(limit, begin + kFactsSample));
+    }
+  }
+
+  void Trim() {
+    const size_t keep_from = Back(scanned_, kBehind);
+    CountTo(keep_from);
+    buffer_.erase(0, keep_from);
+    base_ += keep_from;
+    for (size_t* position : {&scanned_, &counted_, &handled_until_, &facts_until_}) {
+      *position = Back(*position, keep_from);
+    }
+  }
+
+  void ReadFacts(size_t from, size_t to) {
+    if (from >= to) {
+      return;
+    }
+    from = std::max(from, LineStart(from, 4096));
+    const std::string_view raw = std::string_view(buffer_).substr(from, to - from);
+    Place start = PlaceOf(from);
+    --start.line;
+    report_.nul_bytes += static_cast<uint64_t>(std::count(raw.begin(), raw.end(), '\0'));
+    facts_bytes_ += raw.size();
+    facts_.Read(CleanLines(raw), start, ledger_.has_vram_oom(), report_);
+    facts_until_ = to;
+  }
+
+  static size_t LineAt(const std::vector<CleanLine>& lines, size_t raw) {
+    const auto after = std::upper_bound(lines.begin(), lines.end(), raw,
+                                        [](size_t r, const CleanLine& l) { return r < l.begin; });
+    return after == lines.begin() ? 0 : static_cast<size_t>(after - lines.begin()) - 1;
+  }
+
+  void Examine(size_t at) {
+    const size_t start =
+        std::max(std::min(handled_until_, at), LineStart(Back(at, kMessageBehind), kMessageBehind));
+    const size_t stop = LineEnd(std::min(at + kMessageAhead, buffer_.size()), 512);
+    const std::string_view raw = std::string_view(buffer_).substr(start, stop - start);
+    const std::vector<CleanLine> lines = CleanLines(raw);
+    const size_t line = LineAt(lines, at - start);
+    const Compact compact = MakeCompact(lines, line);
+    const size_t near = compact.FromRaw(at - start);
+    const std::string_view around = std::string_view(compact.text).substr(Back(near, 60), 60 + 200);
+    if (Contains(around, "assertion") && IsBadIndex(around)) {
+      report_.out_of_range_index = true;
+    }
+    auto message = ReadMessage(compact, 0, near, near + 8);
+    if (!message) {
+      if ((buffer_[at] | 0x20) == 'k' && IsBareKilled(lines[line].text)) {
+        message.emplace();
+        message->event.wording = Wording::kBareKilled;
+        message->begin = near;
+        message->end = near + 6;
+      } else {
+        return;
+      }
+    }
+    const size_t begin = start + compact.at[message->begin];
+    const size_t last = std::min(message->end, compact.at.size());
+    const size_t end = start + compact.at[last - 1] + 1;
+    OomEvent& event = message->event;
+    event.place = PlaceOf(begin);
+    const CleanLine& head = lines[LineAt(lines, begin - start)];
+    if (!event.rank) {
+      event.rank = head.rank;
+    }
+    if (!event.pid) {
+      event.pid = head.pid;
+    }
+    Reconsider(event, begin, end);
+    handled_until_ = std::max(handled_until_, end);
+    scanned_ = std::max(scanned_, end);
+    const Place told_until = PlaceOf(end);
+    if (const auto known = ledger_.Fold(event, told_until)) {
+      if (ledger_.at(*known).frames.empty()) {
+        ledger_.at(*known).frames = Stack(begin, event.rank);
+      }
+      return;
+    }
+    ReadFacts(std::max(facts_until_, Back(begin, kFactsBefore)), begin);
+    event.frames = Stack(begin, event.rank);
+    const size_t from = LineStart(begin, 256);
+    const size_t to = LineEnd(end, 512);
+    event.evidence = buffer_.substr(from, std::min(to - from, kMostEvidence));
+    ledger_.Add(std::move(event), told_until);
+  }
+
+  // What stands around a message may change whose memory it is about, or whose message it is.
+  void Reconsider(OomEvent& event, size_t begin, size_t end) const {
+    const std::string_view text = buffer_;
+    const size_t line = LineStart(begin, 512);
+    const std::string_view on_line = text.substr(line, LineEnd(end, 512) - line);
+    const std::string_view before = text.substr(Back(begin, 1500), begin - Back(begin, 1500));
+    const std::string_view around =
+        text.substr(Back(begin, 1500), std::min(end + 1500, text.size()) - Back(begin, 1500));
+    if (event.wording == Wording::kCudaError &&
+        (Contains(before, "in pin memory thread") || Contains(before, "pin_memory()"))) {
+      event.wording = Wording::kPinnedMemory;
+    }
+    if (event.wording == Wording::kDriverError || event.wording == Wording::kOtherGpu) {
+      for (const std::string_view word : {"disabled", "falling back", "fallback", "fall back",
+                                          "skipping", "continuing without"}) {
+        if (Contains(on_line, word)) {
+          event.wording = Wording::kFeatureOff;
+        }
+      }
+    }
+    if (event.wording == Wording::kCublasNotInitialized && Contains(on_line, "cudnn")) {
+      event.wording = Wording::kCudnnNotInitialized;
+    }
+    if (event.wording == Wording::kOnnxruntime && Contains(around, "CPUExecutionProvider") &&
+        !Contains(around, "CUDAExecutionProvider")) {
+      event.wording = Wording::kHostAllocation;
+    }
+    if (event.wording == Wording::kNccl) {
+      if (Contains(around, "rccl")) {
+        event.framework = Framework::kRccl;
+      } else if (Contains(around, "jax") || Contains(around, "Jax") || Contains(around, "xla")) {
+        event.framework = Framework::kJax;
+      }
+    }
+    if (event.wording == Wording::kLuaTorch && !Contains(around, ".lua") &&
+        !Contains(around, "luarocks")) {
+      event.framework = Framework::kPytorch;
+    }
+    if (event.wording == Wording::kXlaHbm && Contains(around, "CompileTimeHbmOom")) {
+      event.framework = Framework::kJaxXla;
+    }
+    if ((event.wording == Wording::kCudaError || event.wording == Wording::kLlamaCpp) &&
+        (Contains(around, "ggml") || Contains(around, "llama"))) {
+      event.framework = Contains(around, "ollama") ? Framework::kOllama : Framework::kLlamaCpp;
+    }
+    if (event.wording == Wording::kSigkill && event.framework == Framework::kPytorch &&
+        (Contains(around, "sigkill_handler") || Contains(around, "deepspeed"))) {
+      event.framework = Framework::kDeepspeed;
+    }
+    if (event.framework == Framework::kPytorch && Contains(before, "instance of 'c10::")) {
+      event.framework = Framework::kLibtorch;
+    }
+    event.is_vram_oom = MemoryOf(event.wording) == Memory::kGpu;
+  }
+
+  std::vector<Frame> Stack(size_t begin, std::optional<int64_t> rank) const {
+    const size_t from = LineStart(Back(begin, kFramesBehind), 4096);
+    const size_t to = LineEnd(std::min(begin + kFramesAhead, buffer_.size()), 4096);
+    const std::vector<CleanLine> lines =
+        CleanLines(std::string_view(buffer_).substr(from, to - from));
+    return ReadFrames(lines, LineAt(lines, begin - from), rank);
+  }
+
+  void SetTime(OomEvent& event) const {
+    // A command between them starts another run.
+    uint64_t run_start = 0;
+    for (const LoggedCommand& command : report_.commands) {
+      if (command.place.offset < event.place.offset) {
+        run_start = command.place.offset;
+      }
+    }
+    std::optional<Progress> training;
+    bool evaluating = false;
+    for (const Progress& progress : report_.progress) {
+      if (progress.place.offset >= event.place.offset) {
+        break;
+      }
+      if (progress.place.offset < run_start || progress.of == Progress::Of::kLoading) {
+        continue;
+      }
+      evaluating = progress.of == Progress::Of::kEvaluation;
+      if (!evaluating) {
+        training = progress;
+      }
+    }
+    SetWhen(event, training, evaluating);
+  }
+
+  std::string buffer_;
+  uint64_t base_ = 0;         // offset of the buffer in the input
+  size_t scanned_ = 0;        // positions in the buffer: anchors were looked for up to here,
+  size_t counted_ = 0;        // line ends counted up to here,
+  size_t handled_until_ = 0;  // messages understood up to here,
+  size_t facts_until_ = 0;    // settings and steps read up to here
+  uint64_t lines_ = 0;
+  uint64_t facts_bytes_ = 0;
+  Ledger ledger_;
+  FactReader facts_;
+  LogReport report_;
+};
+
+Scanner::Scanner() : impl_(std::make_unique<Impl>()) {}
+Scanner::~Scanner() = default;
+void Scanner::Feed(std::string_view chunk) { impl_->Feed(chunk); }
+LogReport Scanner::Finish() { return impl_->Finish(); }
+
+LogReport ScanText(std::string_view text) {
+  Scanner scanner;
+  scanner.Feed(text);
+  return scanner.Finish();
+}
+
+Result<LogReport> ScanFd(int fd) {
+  Scanner scanner;
+  std::string chunk(kChunk, '\0');
+  while (true) {
+    const ssize_t got = read(fd, chunk.data(), chunk.size());
+    if (got == 0) {
+      return scanner.Finish();
+    }
+    if (got < 0) {
+      if (errno == EINTR) {
+        continue;
+      }
+      return UnreadableError(std::string("cannot read the log: ") + std::strerror(errno));
+    }
+    scanner.Feed(std::string_view(chunk).substr(0, static_cast<size_t>(got)));
+  }
+}
+
+Result<LogReport> ScanFile(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    return UnreadableError("cannot open " + path + ": " + std::strerror(errno));
+  }
+  auto report = ScanFd(fd);
+  close(fd);
+  if (!report) {
+    report.error().message = path + ": " + report.error().message;
+  }
+  return report;
+}
+
+}  // namespace vramcast::crashlog

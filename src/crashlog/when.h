@@ -1,0 +1,16 @@
+// When it happened: the phase from the stack and the steps printed before, the pattern from both.
+#pragma once
+
+#include <optional>
+
+#include "crashlog/event.h"
+#include "crashlog/report.h"
+
+namespace vramcast::crashlog {
+
+// Sets phase, pattern, in_backward and step of an event whose frames are read. `progress`: the last
+// training progress printed before it by the same run; nothing if none was printed. `evaluating`:
+// what was printed last counts an evaluation.
+void SetWhen(OomEvent& event, const std::optional<Progress>& progress, bool evaluating);
+
+}  // namespace vramcast::crashlog
