@@ -111,6 +111,8 @@ constexpr FloatFlag kFloatFlags[] = {
     {"grad_clip", &Flags::grad_clip},
 };
 
+std::string Dashed(std::string_view name) { return std::string("--").append(name); }
+
 std::string_view FileStem(std::string_view script) {
   if (script.ends_with(".py")) script.remove_suffix(3);
   const size_t slash = script.find_last_of("./\\");
@@ -277,11 +279,11 @@ std::string Spell(const Revision& revision, std::string_view script, std::string
   std::string canonical = CanonicalName(name);
   bool dashes = false;
   for (const FlagSpec& spec : FlagsOf(revision, script)) {
-    if (spec.name == canonical) return "--" + std::string(spec.spelling);
+    if (spec.name == canonical) return Dashed(spec.spelling);
     dashes = dashes || spec.spelling.find('-') != std::string_view::npos;
   }
   if (dashes) std::replace(canonical.begin(), canonical.end(), '_', '-');
-  return "--" + canonical;
+  return Dashed(canonical);
 }
 
 std::string CanonicalName(std::string_view flag) {
@@ -297,7 +299,7 @@ std::optional<std::string> SuggestFlag(const Revision& revision, std::string_vie
   const std::vector<FlagSpec> specs = FlagsOf(revision, script);
   const auto spelled = [&](std::string_view wanted) -> std::optional<std::string> {
     for (const FlagSpec& spec : specs) {
-      if (spec.name == wanted) return "--" + std::string(spec.spelling);
+      if (spec.name == wanted) return Dashed(spec.spelling);
     }
     return std::nullopt;
   };
