@@ -68,10 +68,15 @@ BlockId Allocator::NewBlock(const Block& like) {
   return id;
 }
 
-std::optional<BlockId> Allocator::Malloc(int64_t requested, StreamId stream, uint16_t pool_group) {
+Allocator::Params Allocator::ParamsOf(int64_t requested, StreamId stream,
+                                      uint16_t pool_group) const {
   const int64_t size = rounding_.Block(requested);
   const auto pool = static_cast<PoolId>(2 * pool_group + (size > kSmallSize ? 1 : 0));
-  const Params params{size, rounding_.Segment(size), stream, pool};
+  return {size, rounding_.Segment(size), stream, pool};
+}
+
+std::optional<BlockId> Allocator::Malloc(int64_t requested, StreamId stream, uint16_t pool_group) {
+  const Params params = ParamsOf(requested, stream, pool_group);
   BlockId found = GetFreeBlock(params);
   if (!found.valid()) {
     found = Climb(params);
@@ -89,6 +94,21 @@ BlockId Allocator::GetFreeBlock(const Params& params) {
     ++calls_[params.pool];
   }
   FreeSet& set = Set(params.pool, params.stream);
+  const FreeSet::Position at = BestFit(set, params);
+  if (at.entry == nullptr) return {};
+  const BlockId id = at.entry->block;
+  set.EraseAt(at);
+  return id;
+}
+
+bool Allocator::IsCached(int64_t requested, StreamId stream, uint16_t pool_group) const {
+  const Params params = ParamsOf(requested, stream, pool_group);
+  if (params.pool >= sets_.size() || stream >= sets_[params.pool].size()) return false;
+  const auto& set = sets_[params.pool][stream];
+  return set && BestFit(*set, params).entry != nullptr;
+}
+
+FreeSet::Position Allocator::BestFit(const FreeSet& set, const Params& params) const {
   FreeSet::Position at = set.LowerBound(params.size);
   if (at.entry == nullptr) return {};
   if (blocks_[at.entry->block].expandable) {
@@ -121,9 +141,7 @@ BlockId Allocator::GetFreeBlock(const Params& params) {
       found >= params.size + settings_.max_non_split_rounding.count()) {
     return {};
   }
-  const BlockId id = at.entry->block;
-  set.EraseAt(at);
-  return id;
+  return at;
 }
 
 bool Allocator::ShouldSplit(const Block& block, int64_t size) const {

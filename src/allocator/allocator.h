@@ -26,11 +26,14 @@ class Allocator {
   // A block for `requested` (> 0) bytes, or nothing when memory has run out. `pool_group` is 0 for
   // the ordinary pools and the number of a private pool (CUDA graph, MemPool) otherwise.
   std::optional<BlockId> Malloc(int64_t requested, StreamId stream, uint16_t pool_group = 0);
+  // True if a cached block would serve this request.
+  bool IsCached(int64_t requested, StreamId stream, uint16_t pool_group = 0) const;
   void RequestFree(BlockId block);   // the program lets go
   void CompleteFree(BlockId block);  // no stream uses it any more; implies RequestFree
   void EmptyCache();                 // torch.cuda.empty_cache()
 
   const Block& block(BlockId id) const { return blocks_[id]; }
+  BlockId BlockAt(uint64_t address) const;  // the block that this address lies in
   const Statistics& statistics() const { return statistics_; }
   int64_t allocated_bytes() const { return statistics_.allocated_bytes.all.current; }
   int64_t reserved_bytes() const { return statistics_.reserved_bytes.all.current; }
@@ -53,6 +56,9 @@ class Allocator {
   // Gives an allocated block that ends at a free one `bytes` more of it: for recordings that begin
   // in the middle of a program, where this is not known at first. False if there is no such room.
   bool Enlarge(BlockId block, int64_t bytes);
+  // Hands out the block at this address though no rule says so, for recordings that leave something
+  // out. Nothing if that memory is not free.
+  std::optional<BlockId> MallocAt(uint64_t address, int64_t requested);
   // Gives one segment back (or unmaps a range) though no rule says so. False if it is in use.
   bool Release(uint64_t address);
 
@@ -72,6 +78,8 @@ class Allocator {
   BlockId NewBlock(const Block& like);
   int64_t Merge(BlockId into, BlockId other);
 
+  Params ParamsOf(int64_t requested, StreamId stream, uint16_t pool_group) const;
+  FreeSet::Position BestFit(const FreeSet& set, const Params& params) const;
   BlockId GetFreeBlock(const Params& params);
   BlockId AllocBlock(const Params& params, bool is_retry);
   BlockId Climb(const Params& params);  // the ladder after a miss

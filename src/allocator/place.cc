@@ -109,27 +109,64 @@ bool Allocator::Enlarge(BlockId id, int64_t bytes) {
   return true;
 }
 
-bool Allocator::Release(uint64_t address) {
+BlockId Allocator::BlockAt(uint64_t address) const {
   for (uint32_t i = 0; i < segments_.size(); ++i) {
     const Segment& segment = segments_[SegmentId{i}];
-    if (!segment.alive || address < segment.address ||
-        address - segment.address >= static_cast<uint64_t>(segment.size)) {
+    if (!segment.alive || address - segment.address >= static_cast<uint64_t>(segment.size)) {
       continue;
     }
     for (BlockId id = segment.first; id.valid(); id = blocks_[id].next) {
-      const Block& block = blocks_[id];
-      if (address - block.address >= static_cast<uint64_t>(block.size)) continue;
-      if (block.state != BlockState::kFree) return false;
-      if (segment.expandable) {
-        UnmapBlock(id);
-        return true;
-      }
-      if (block.is_split()) return false;
-      ReleaseBlock(id);
-      return true;
+      if (address - blocks_[id].address < static_cast<uint64_t>(blocks_[id].size)) return id;
     }
   }
-  return false;
+  return {};
+}
+
+std::optional<BlockId> Allocator::MallocAt(uint64_t address, int64_t requested) {
+  const BlockId whole = BlockAt(address);
+  if (!whole.valid() || blocks_[whole].state != BlockState::kFree) return std::nullopt;
+  const auto offset = static_cast<int64_t>(address - blocks_[whole].address);
+  Params params = ParamsOf(requested, blocks_[whole].stream, 0);
+  params.size = std::min(params.size, blocks_[whole].size - offset);
+  EraseFree(whole);
+  if (offset > 0) {
+    const BlockId front = NewBlock(blocks_[whole]);
+    Block& before = blocks_[front];
+    Block& rest = blocks_[whole];
+    before.address = rest.address;
+    before.size = offset;
+    before.previous = rest.previous;
+    before.next = whole;
+    if (before.previous.valid()) {
+      blocks_[before.previous].next = front;
+    } else {
+      segments_[before.segment].first = front;
+    }
+    const bool was_split = rest.is_split();
+    rest.previous = front;
+    rest.address += static_cast<uint64_t>(offset);
+    rest.size -= offset;
+    InsertFree(front);
+    if (!rest.expandable) {
+      statistics_.inactive_split.Increase(rest.is_small(), was_split ? 1 : 2);
+      if (!was_split) {
+        statistics_.inactive_split_bytes.Increase(rest.is_small(), offset + rest.size);
+      }
+    }
+  }
+  return HandOut(whole, params, requested);
+}
+
+bool Allocator::Release(uint64_t address) {
+  const BlockId id = BlockAt(address);
+  if (!id.valid() || blocks_[id].state != BlockState::kFree) return false;
+  if (blocks_[id].expandable) {
+    UnmapBlock(id);
+    return true;
+  }
+  if (blocks_[id].is_split()) return false;
+  ReleaseBlock(id);
+  return true;
 }
 
 }  // namespace vramcast

@@ -11,7 +11,7 @@ Player::Player(const Trace& trace, const AllocatorSettings& settings, Device& de
       blocks_(trace.allocation_count),
       units_(trace.allocation_count) {
   PlaceStart();
-  peak_ = {Bytes(allocator_.allocated_bytes()), Bytes(allocator_.reserved_bytes()), kStartOfTrace};
+  peak_ = {Bytes(Allocated()), Bytes(allocator_.reserved_bytes()), kStartOfTrace};
 }
 
 void Player::PlaceStart() {
@@ -45,13 +45,14 @@ void Player::EnterPhase(Phase phase) {
   LeavePhase();
   phase_ = phase;
   in_phase_ = true;
-  phase_peak_ = {Bytes(allocator_.allocated_bytes()), Bytes(allocator_.reserved_bytes()),
+  phase_peak_ = {Bytes(Allocated()), Bytes(allocator_.reserved_bytes()),
                  played_ == 0 ? kStartOfTrace : played_ - 1};
 }
 
 bool Player::Step(uint32_t i) {
   const Event& event = trace_.events[i];
   if (event.phase != phase_ || !in_phase_) EnterPhase(event.phase);
+  if (!outside_.empty()) FreeOutside(event);
   played_ = i + 1;
   switch (event.action) {
     case Action::kAlloc:
@@ -99,11 +100,37 @@ bool Player::Alloc(const Event& event, uint32_t i) {
     return true;
   }
   ++allocations_;
-  if (event.allocation.value < blocks_.size()) {
-    blocks_[event.allocation.value] = *block;
-    units_[event.allocation.value] = static_cast<uint32_t>(allocator_.block(*block).size >> 9);
+  Bind(i, *block);
+  return true;
+}
+
+void Player::Bind(uint32_t i, BlockId block) {
+  const AllocationId id = trace_.events[i].allocation;
+  if (id.value < blocks_.size()) {
+    blocks_[id.value] = block;
+    units_[id.value] = static_cast<uint32_t>(allocator_.block(block).size >> 9);
   }
-  const Bytes allocated(allocator_.allocated_bytes());
+  Observe(i);
+}
+
+void Player::BindOutside(uint32_t i) {
+  const Event& event = trace_.events[i];
+  if (event.allocation.value >= units_.size()) return;
+  const int64_t units = (event.size.count() + kMinBlockSize - 1) / kMinBlockSize;
+  units_[event.allocation.value] = static_cast<uint32_t>(std::min<int64_t>(units, UINT32_MAX));
+  outside_.insert(event.allocation.value);
+  outside_bytes_ += static_cast<int64_t>(units_[event.allocation.value]) * kMinBlockSize;
+  Observe(i);
+}
+
+void Player::FreeOutside(const Event& event) {
+  if (event.action != Action::kFreeRequested && event.action != Action::kFreeCompleted) return;
+  if (outside_.erase(event.allocation.value) == 0) return;
+  outside_bytes_ -= static_cast<int64_t>(units_[event.allocation.value]) * kMinBlockSize;
+}
+
+void Player::Observe(uint32_t i) {
+  const Bytes allocated(Allocated());
   const Bytes reserved(allocator_.reserved_bytes());
   if (allocated > phase_peak_.allocated) {
     phase_peak_.allocated = allocated;
@@ -117,7 +144,6 @@ bool Player::Alloc(const Event& event, uint32_t i) {
     phase_peak_.reserved = reserved;
     if (reserved > peak_.reserved) peak_.reserved = reserved;
   }
-  return true;
 }
 
 void Player::Fail(const Event& event, uint32_t i) {
@@ -127,7 +153,7 @@ void Player::Fail(const Event& event, uint32_t i) {
   oom.requested = event.size;
   oom.segment = Bytes(allocator_.SegmentSize(std::min(event.size.count(), kMaxRequest - 1)));
   oom.device_free = device_.FreeBytes();
-  oom.allocated = Bytes(allocator_.allocated_bytes());
+  oom.allocated = Bytes(Allocated());
   oom.reserved = Bytes(allocator_.reserved_bytes());
   oom.largest_free_block =
       Bytes(allocator_.LargestFree(std::min(event.size.count(), kMaxRequest - 1), event.stream,
@@ -145,7 +171,7 @@ Run Player::Finish() {
   run.peak = peak_;
   run.phases = phases_;
   run.composition = CompositionAt(trace_, peak_.event, units_);
-  run.allocated_at_end = Bytes(allocator_.allocated_bytes());
+  run.allocated_at_end = Bytes(Allocated());
   run.reserved_at_end = Bytes(allocator_.reserved_bytes());
   run.allocations = allocations_;
   run.statistics = allocator_.statistics();

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <optional>
+#include <unordered_set>
 #include <vector>
 
 #include "allocator/allocator.h"
@@ -24,6 +25,11 @@ class Player {
   BlockId BlockOf(AllocationId id) const {
     return id.value < blocks_.size() ? blocks_[id.value] : BlockId{};
   }
+  // The allocation of event `i` has this block after all.
+  void Bind(uint32_t i, BlockId block);
+  // The allocation of event `i` lies in memory that the allocator does not know: it counts as
+  // allocated, and nothing else is known of it.
+  void BindOutside(uint32_t i);
   Allocator& allocator() { return allocator_; }
   const Allocator& allocator() const { return allocator_; }
   const std::optional<OutOfMemory>& oom() const { return oom_; }  // the first
@@ -37,12 +43,17 @@ class Player {
   void LeavePhase();
   bool Alloc(const Event& event, uint32_t i);
   void Fail(const Event& event, uint32_t i);
+  void Observe(uint32_t i);
+  void FreeOutside(const Event& event);
+  int64_t Allocated() const { return allocator_.allocated_bytes() + outside_bytes_; }
 
   const Trace& trace_;
   Device& device_;
   Allocator allocator_;
-  std::vector<BlockId> blocks_;  // by AllocationId
-  std::vector<uint32_t> units_;  // by AllocationId: size of its block in 512 bytes
+  std::vector<BlockId> blocks_;           // by AllocationId
+  std::vector<uint32_t> units_;           // by AllocationId: size of its block in 512 bytes
+  std::unordered_set<uint32_t> outside_;  // AllocationIds
+  int64_t outside_bytes_ = 0;
   Phase phase_ = Phase::kUnknown;
   bool in_phase_ = false;
   uint32_t played_ = 0;

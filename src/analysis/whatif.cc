@@ -1,0 +1,57 @@
+#include "analysis/whatif.h"
+
+namespace vramcast {
+namespace {
+
+// Whether blocks of the start state would lie as they lay.
+bool SameLayout(const AllocatorSettings& a, const AllocatorSettings& b) {
+  return a.expandable_segments == b.expandable_segments && a.max_split_size == b.max_split_size &&
+         a.large_segment_size == b.large_segment_size &&
+         a.roundup_power2_divisions == b.roundup_power2_divisions;
+}
+
+AddressOrder OrderOf(const DeviceRecording& device) {
+  int64_t up = 0;
+  uint64_t last = 0;
+  for (size_t i = 0; i < device.trace.events.size(); ++i) {
+    if (device.trace.events[i].action != Action::kSegmentAlloc) continue;
+    if (last != 0) up += device.addresses[i] > last ? 1 : -1;
+    last = device.addresses[i];
+  }
+  return up < 0 ? AddressOrder::kDown : AddressOrder::kUp;
+}
+
+}  // namespace
+
+Program ProgramOf(const DeviceRecording& device, const Proof& proof,
+                  const AllocatorSettings& recorded, const AllocatorSettings& wanted) {
+  Program program;
+  program.trace = device.trace;
+  program.address_order = OrderOf(device);
+  for (const uint32_t i : proof.empty_caches) {
+    if (i < program.trace.events.size()) program.trace.events[i].action = Action::kEmptyCache;
+  }
+  if (program.trace.start.empty() || SameLayout(recorded, wanted)) return program;
+
+  program.relaid = true;
+  std::vector<Event> events;
+  for (const StartSegment& segment : program.trace.start) {
+    for (const StartBlock& block : segment.blocks) {
+      if (block.state != BlockState::kAllocated && block.state != BlockState::kPending) continue;
+      Event event;
+      event.action = Action::kAlloc;
+      event.stream = segment.stream;
+      event.allocation = block.allocation;
+      event.size = std::max(block.requested, Bytes(1));
+      event.label = block.label;
+      event.stack = block.stack;
+      events.push_back(event);
+    }
+  }
+  events.insert(events.end(), program.trace.events.begin(), program.trace.events.end());
+  program.trace.events = std::move(events);
+  program.trace.start.clear();
+  return program;
+}
+
+}  // namespace vramcast

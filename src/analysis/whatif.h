@@ -1,0 +1,25 @@
+// The same program on another GPU, under other allocator settings or another version of PyTorch: a
+// recording played again where nothing but its sizes, streams and frees is kept.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "allocator/play.h"
+#include "analysis/proof.h"
+#include "trace/recording.h"
+
+namespace vramcast {
+
+// A recording without what the device did: only what the program asked for, and where it emptied
+// the cache. Under settings that lay memory out differently the start state is laid out anew, block
+// by block in order of address; `relaid` says so.
+struct Program {
+  Trace trace;
+  bool relaid = false;
+  AddressOrder address_order = AddressOrder::kUp;  // as recorded segments came
+};
+Program ProgramOf(const DeviceRecording& device, const Proof& proof,
+                  const AllocatorSettings& recorded, const AllocatorSettings& wanted);
+
+}  // namespace vramcast
