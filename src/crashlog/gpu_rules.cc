@@ -9,9 +9,9 @@ using W = Wording;
 constexpr Rule kRules[] = {
     // The caching allocators of PyTorch and its relatives; what follows is read by field.
     {W::kAllocator, F::kPytorch,
-     R"((?:\w*outofmemoryerror[:(]{0,2})?(?:cuda|hip|xpu|npu|mlu|gcu|musa|supa|maca|sdaa|ppu|gpu|device)?outofmemory[.:!,]?triedtoallocate(?P<requested>~S)?)"},
+     R"((?:[\w.]*outofmemoryerror[:(]{0,2})?(?:cuda|hip|xpu|npu|mlu|gcu|musa|supa|maca|sdaa|ppu|gpu|device)?outofmemory[.:!,]?triedtoallocate(?P<requested>~S)?)"},
     {W::kAllocator, F::kPytorch,
-     R"((?:error:|error\(|exception:|failed:|failure:|problem:)(?:cuda|hip|xpu|npu|mlu|gcu|musa|supa)outofmemory)"},
+     R"((?:error:|error\(|exception:|failed:|failure:|problem:)(?:cuda|hip|xpu|npu|mlu|gcu|musa|supa)outofmemory(?:[.:!,]?triedtoallocate(?P<requested>~S)?)?)"},
     {W::kAllocator, F::kLibtorch,
      R"(instanceofc10::(?:cuda)?outofmemoryerror(?:what\(\):)?(?:(?:cuda|hip|xpu|npu)outofmemory)?(?:\.triedtoallocate(?P<requested>~S)?)?)"},
     {W::kMps, F::kPytorchMps, R"(mpsbackendoutofmemory)"},
@@ -23,6 +23,9 @@ constexpr Rule kRules[] = {
     {W::kAllocator, F::kPytorch, R"(~Sisallocatedbypytorch,(?:and|with)~S)"},
     {W::kAllocator, F::kPytorch,
      R"((?:^|[^u])triedtoallocate(?P<requested>~S)(?:\.gpu|\((?:gpu|npu)))"},
+
+    // Only the first words are left.
+    {W::kAllocator, F::kPytorch, R"((?:cuda|hip|xpu|npu|gpu)outofmemory)"},
 
     // Raw calls of the driver and the runtime.
     {W::kPrimaryContext, F::kPytorch,
@@ -57,7 +60,11 @@ constexpr Rule kRules[] = {
     {W::kXlaHbm, F::kJax,
      R"(attemptingto(?:reserve|allocate)(?P<requested>~G)(?:atthebottomofmemory)?\.thatwasnotpossible\.there(?:are|is)(?P<free>~G)free)"},
 
-    // TensorFlow.
+    // TensorFlow, and the allocator that JAX shares with it.
+    {W::kPoolBackOff, F::kTensorflow,
+     R"((?:allocator\([^)]*\))?ranoutofmemorytryingtoallocate~G.{0,160}thecallerindicatesthatthisisnotafailure)"},
+    {W::kTensorflow, F::kTensorflow,
+     R"(allocator\(gpu_(?P<device>\d+)_bfc\)ranoutofmemorytryingtoallocate(?P<requested>~G))"},
     {W::kTensorflow, F::kTensorflow,
      R"(oomwhenallocatingtensor(?:ofshape|withshape)?\[(?P<dims>[\d, ]*)\](?:andtype\w+?)?on.{0,80}?(?:gpu:(?P<device>\d+)|gpu_(?P<device2>\d+)_bfc))"},
     {W::kTensorflowPool, F::kTensorflow,

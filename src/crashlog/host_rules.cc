@@ -27,7 +27,7 @@ constexpr Rule kRules[] = {
      R"((?:memorycgroup)?outofmemory:kill(?:ed)?process(?P<pid>\d+)|oom-kill:constraint=|oom_reaper:|failedwithresultoom-kill|killedbythe(?:kernel)?oomkiller|invokedoom-killer)"},
     {W::kSlurm, F::kSlurm,
      R"(detected\d+oom[-_]killevent|srun:error:.{0,80}:outofmemory|oom_killevent|exceeded(?:job|step|task)?memorylimit|state:out_of_memory|out_of_me\+)"},
-    {W::kKubernetes, F::kKubernetes, R"(oomkilled)"},
+    {W::kKubernetes, F::kKubernetes, R"(oomkilled(?:$|[^:]|:[^f]))"},
     {W::kPagingFile, F::kWindows, R"(pagingfileistoosmall|oserror1455|winerror1455)"},
     {W::kHostAllocation, F::kOllama,
      R"(modelrequiresmoresystemmemory\(?(?P<requested>~S)\)?thanisavailable(?:\(?(?P<free>~S))?)"},

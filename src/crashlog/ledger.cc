@@ -59,7 +59,8 @@ void FillIn(std::optional<T>& field, const std::optional<T>& other) {
 
 void Absorb(OomEvent& event, const OomEvent& fresh) {
   // The message with the numbers is the one to explain; where the death was first told stays.
-  if (!HasSizes(event) && HasSizes(fresh)) {
+  const bool vague = event.wording == Wording::kCudaError || event.wording == Wording::kOtherGpu;
+  if (!HasSizes(event) && (HasSizes(fresh) || vague)) {
     event.wording = fresh.wording;
     if (fresh.framework != Framework::kUnknown) {
       event.framework = fresh.framework;

@@ -163,10 +163,9 @@ std::string Version(std::string_view text, const OomEvent& event) {
     }
     return own_class ? "2.2-2.4" : "2.4+";
   }
-  if (text.size() >= 4 && text.substr(text.size() - 4) == ".gpu") {
-    return "2.3";
-  }
-  return "";
+  // Device 0 as a character ends the text; what follows is another line.
+  static const RE2 kCut(R"(^.{0,80}triedtoallocate[\d.,]+[a-z]+\.gpu(?:[^\dh]|$))", RE2::Latin1);
+  return RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), kCut) ? "2.3" : "";
 }
 
 Framework Relative(std::string_view head) {
@@ -225,7 +224,9 @@ size_t ReadFields(std::string_view text, size_t head, OomEvent& event) {
       }
       const size_t stop = std::min(text.size(), end + 400);
       ReadDevice(text.substr(0, stop), event);
-      event.version = Version(text.substr(0, stop), event);
+      if (event.framework == Framework::kPytorch || event.framework == Framework::kLibtorch) {
+        event.version = Version(text.substr(0, stop), event);
+      }
       break;
     }
     case Wording::kMps: {

@@ -24,10 +24,11 @@ std::filesystem::path LogFolder() {
   return std::filesystem::path(__FILE__).parent_path() / "../../../shared/oom-logs";
 }
 
-constexpr const char* kFields[] = {
-    "requested_bytes",      "total_bytes",   "free_bytes",           "allocated_bytes",
-    "reserved_bytes",       "allowed_bytes", "process_in_use_bytes", "reserved_unallocated_bytes",
-    "private_pools_bytes",  "other_allocations_bytes"};
+constexpr const char* kFields[] = {"requested_bytes",      "total_bytes",
+                                   "free_bytes",           "allocated_bytes",
+                                   "reserved_bytes",       "allowed_bytes",
+                                   "process_in_use_bytes", "reserved_unallocated_bytes",
+                                   "private_pools_bytes",  "other_allocations_bytes"};
 
 // The index rounds with binary floating point: the last byte may differ.
 bool SameSize(const json& want, const json& got) {

@@ -34,7 +34,7 @@ std::optional<Progress> ProgressOf(const std::string& line) {
   static const RE2 kRatio(R"(global_step/max_steps'?: ?'?(\d{1,12})/(\d{1,12}))");
   static const RE2 kEpochBatch(R"((?i)epoch\s*\[(\d{1,9})\]\s*\[\s*(\d{1,12})/(\d{1,12})\])");
   static const RE2 kStep(
-      R"((?i)(?:^|[^\w/.-])(?:global[_ ]?|train(?:ing)?[_ ]?)?(?:step|iter(?:ation)?|episode|update)s?['"]?[\s:=#\[(]{1,4}(\d{1,12})(?:\s*(?:/|of)\s*(\d{1,12}))?)");
+      R"((?i)(?:^|[^\w/.-])(?:global[_ ]?|train(?:ing)?[_ ]?)?(?:step|iter(?:ation)?|episode|update)['"]?[\s:=#\[(]{1,4}(\d{1,12})(?:\s*(?:/|of)\s*(\d{1,12}))?)");
   static const RE2 kEpoch(R"((?i)\bepoch['"]?[\s:=#\[(]{1,4}(\d{1,9}))");
   static const RE2 kTrainerDict(R"(^\{'(?:loss|train_loss)': )");
 
@@ -70,7 +70,9 @@ std::optional<Progress> ProgressOf(const std::string& line) {
   }
   const bool may_count = Has(line, "tep") || Has(line, "TEP") || Has(line, "iter") ||
                          Has(line, "Iter") || Has(line, "pisode") || Has(line, "pdate");
-  if (may_count && RE2::PartialMatch(line, kStep, &step, &total)) {
+  // Checkpoints are named by their step, and that step is not one of this run.
+  const bool of_checkpoint = Has(line, "oading") || Has(line, "esum") || Has(line, "heckpoint");
+  if (may_count && !of_checkpoint && RE2::PartialMatch(line, kStep, &step, &total)) {
     progress.step = Number(step).value_or(0);
     progress.total = total.empty() ? std::nullopt : Number(total);
     // A line with a loss is printed when the step is done, and many count from 0.

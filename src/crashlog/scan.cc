@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/text.h"
 #include "crashlog/anchors.h"
 #include "crashlog/facts.h"
 #include "crashlog/ledger.h"
@@ -45,7 +46,7 @@ bool Contains(std::string_view text, std::string_view part) {
 // cannot be told (a wrapped word, a colour code) passes.
 bool WorthReading(std::string_view text, size_t at) {
   const char first = static_cast<char>(text[at] | 0x20);
-  if (first != 'm' && first != 'a') {
+  if ((first != 'm' && first != 'a') || text.substr(std::min(at + 7, text.size()), 6) == "ion on") {
     return true;
   }
   const auto is_letter = [](char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; };
@@ -144,6 +145,7 @@ class Scanner::Impl {
     report_.looks_binary = report_.nul_bytes > 0 && report_.nul_bytes * 20 > facts_bytes_;
     report_.events_dropped = ledger_.dropped();
     report_.events = ledger_.Close(report_.out_of_range_index);
+    training_program_ = NamesTraining();
     for (OomEvent& event : report_.events) {
       SetTime(event);
     }
@@ -261,6 +263,9 @@ class Scanner::Impl {
         return;
       }
     }
+    if (!IsWhole(*message, compact, lines)) {
+      return;
+    }
     const size_t begin = start + compact.at[message->begin];
     const size_t last = std::min(message->end, compact.at.size());
     const size_t end = start + compact.at[last - 1] + 1;
@@ -289,6 +294,26 @@ class Scanner::Impl {
     const size_t to = LineEnd(end, 512);
     event.evidence = buffer_.substr(from, std::min(to - from, kMostEvidence));
     ledger_.Add(std::move(event), told_until);
+  }
+
+  // "CUDA out of memory" in the middle of a sentence is talk about it. It counts with its numbers,
+  // after an exception's name, or alone at the start of a line.
+  static bool IsWhole(const Message& message, const Compact& compact,
+                      const std::vector<CleanLine>& lines) {
+    const OomEvent& event = message.event;
+    if (event.wording != Wording::kAllocator || event.requested || event.total || event.allocated) {
+      return true;
+    }
+    const std::string_view head =
+        std::string_view(compact.text).substr(message.begin, message.end - message.begin);
+    if (Contains(head, "triedtoallocate") || Contains(head, "instanceof") ||
+        head.find(':') != std::string_view::npos || Contains(head, "error(")) {
+      return true;
+    }
+    const size_t at = compact.at[message.begin];
+    const CleanLine& line = lines[LineAt(lines, at)];
+    const size_t first = line.text.find_first_not_of(" \t\"'`*");
+    return first != std::string::npos && line.at[first] == at;
   }
 
   // What stands around a message may change whose memory it is about, or whose message it is.
@@ -336,6 +361,28 @@ class Scanner::Impl {
         (Contains(around, "ggml") || Contains(around, "llama"))) {
       event.framework = Contains(around, "ollama") ? Framework::kOllama : Framework::kLlamaCpp;
     }
+    if (event.wording == Wording::kSigkill && !event.rank) {
+      // The launcher's summary: "rank      : 3 (local_rank: 3)" two lines above.
+      static const RE2 kRank(R"(\brank\s*:\s*(\d{1,6})\b)");
+      re2::StringPiece rest(before.data(), before.size());
+      std::string rank;
+      while (RE2::FindAndConsume(&rest, kRank, &rank)) {
+        event.rank = std::stoll(rank);
+      }
+    }
+    if (event.shape.empty()) {
+      // Generated code states the shape of the buffer that could not be had.
+      static const RE2 kStrided(R"((?:empty_strided\w*|rand_strided)\(\(([\d, ]{1,80})\))");
+      re2::StringPiece rest(around.data(), around.size());
+      std::string dims;
+      if (event.wording == Wording::kAllocator && RE2::PartialMatch(rest, kStrided, &dims)) {
+        for (const std::string_view part : Split(dims, ',')) {
+          if (const auto size = ParseInt(vramcast::Trim(part))) {
+            event.shape.push_back(*size);
+          }
+        }
+      }
+    }
     if (event.wording == Wording::kSigkill && event.framework == Framework::kPytorch &&
         (Contains(around, "sigkill_handler") || Contains(around, "deepspeed"))) {
       event.framework = Framework::kDeepspeed;
@@ -352,6 +399,29 @@ class Scanner::Impl {
     const std::vector<CleanLine> lines =
         CleanLines(std::string_view(buffer_).substr(from, to - from));
     return ReadFrames(lines, LineAt(lines, begin - from), rank);
+  }
+
+  bool NamesTraining() const {
+    const auto trains = [](std::string_view text) {
+      return Contains(text, "train") || Contains(text, "finetun") || Contains(text, "chat_sft") ||
+             Contains(text, "chat_rl");
+    };
+    if (report_.nanochat.script && trains(*report_.nanochat.script)) {
+      return true;
+    }
+    for (const LoggedCommand& command : report_.commands) {
+      if (trains(command.text)) {
+        return true;
+      }
+    }
+    for (const OomEvent& event : report_.events) {
+      for (const Frame& frame : event.frames) {
+        if (trains(std::string_view(frame.file).substr(frame.file.rfind('/') + 1))) {
+          return true;
+        }
+      }
+    }
+    return false;
   }
 
   void SetTime(OomEvent& event) const {
@@ -376,7 +446,7 @@ class Scanner::Impl {
         training = progress;
       }
     }
-    SetWhen(event, training, evaluating);
+    SetWhen(event, training, evaluating, training_program_);
   }
 
   std::string buffer_;
@@ -387,6 +457,7 @@ class Scanner::Impl {
   size_t facts_until_ = 0;    // settings and steps read up to here
   uint64_t lines_ = 0;
   uint64_t facts_bytes_ = 0;
+  bool training_program_ = false;
   Ledger ledger_;
   FactReader facts_;
   LogReport report_;

@@ -47,7 +47,7 @@ Signs Read(const Frame& frame) {
       R"((?:^|/)[^/]*(?:train|finetun|sft|pretrain|trainer|chat_rl)[^/]*\.py$)");
   static const RE2 kTrainingName(
       R"((?:^|_)(?:train|training|fit|finetune|training_step|train_step)(?:_|$))");
-  static const RE2 kTrainingCode(R"(\b\w*loss\w* ?(?:,[^=]*)?=|criterion\(|trainer\.)");
+  static const RE2 kLossCode(R"(\b\w*loss\w* ?(?:,[^=]*)?=|criterion\()");
   static const RE2 kInferenceFile(
       R"((?:infer|generat|predict|demo|serve|server|pipeline|gradio|webui|app\.py|chat_cli|chat_web|engine|comfy)[^/]*(?:\.py)?(?:/|$))");
   static const RE2 kOptimizerName(
@@ -67,7 +67,7 @@ Signs Read(const Frame& frame) {
                    Matches(code, kEvaluationCode);
     s.generation = Matches(name, kGeneration) || Matches(code, kGenerationCode);
     s.training = Matches(file, kTrainingFile) || Matches(name, kTrainingName) ||
-                 Matches(code, kTrainingCode);
+                 Matches(code, kLossCode) || Has(code, "trainer.");
     s.inference = Matches(file, kInferenceFile);
   }
   s.save = Matches(name, kSave) || Has(code, "torch.save(") || Has(code, "save_checkpoint(");
@@ -80,14 +80,15 @@ Signs Read(const Frame& frame) {
                 Has(code, "opt.step(") || Has(code, "optim.step(");
   s.forward = name == "forward" || name == "_call_impl" || name == "_wrapped_call_impl" ||
               name == "__call__" || name == "forward_step" || Has(code, "self.forward(") ||
-              Matches(code, kTrainingCode) || Has(name, "cross_entropy") ||
+              Matches(code, kLossCode) || Has(name, "cross_entropy") ||
               Has(code, "torch.nn.functional.") || Has(code, " f.");
   s.set_up = Matches(name, kSetUp) || Matches(code, kSetUpCode);
   return s;
 }
 
-Phase PhaseOfStack(const std::vector<Frame>& frames, bool after_first, bool& in_backward) {
-  bool core = false, evaluation = false, generation = false, training = false, inference = false;
+Phase PhaseOfStack(const std::vector<Frame>& frames, bool after_first, bool training,
+                   bool& in_backward) {
+  bool core = false, evaluation = false, generation = false, inference = false;
   bool no_grad = false;
   std::optional<size_t> backward, optimizer, forward, set_up, save, load;  // the innermost of each
   for (size_t i = 0; i < frames.size(); ++i) {
@@ -193,12 +194,13 @@ Pattern PatternOf(Phase phase, const std::optional<Progress>& progress) {
 
 }  // namespace
 
-void SetWhen(OomEvent& event, const std::optional<Progress>& progress, bool evaluating) {
+void SetWhen(OomEvent& event, const std::optional<Progress>& progress, bool evaluating,
+             bool training_program) {
   const bool after_first = progress && progress->finished > 0;
   if (progress) {
     event.step = progress->step;
   }
-  event.phase = PhaseOfStack(event.frames, after_first, event.in_backward);
+  event.phase = PhaseOfStack(event.frames, after_first, training_program, event.in_backward);
   if (event.phase == Phase::kUnknown) {
     event.phase = PhaseOfWording(event);
   }

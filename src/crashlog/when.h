@@ -10,7 +10,8 @@ namespace vramcast::crashlog {
 
 // Sets phase, pattern, in_backward and step of an event whose frames are read. `progress`: the last
 // training progress printed before it by the same run; nothing if none was printed. `evaluating`:
-// what was printed last counts an evaluation.
-void SetWhen(OomEvent& event, const std::optional<Progress>& progress, bool evaluating);
+// what was printed last counts an evaluation. `training_program`: the log names a training script.
+void SetWhen(OomEvent& event, const std::optional<Progress>& progress, bool evaluating,
+             bool training_program);
 
 }  // namespace vramcast::crashlog
