@@ -12,16 +12,29 @@
 #include "base/result.h"
 #include "gpu/card.h"
 #include "nanochat/config.h"
+#include "nanochat/revision.h"
 #include "trace/category.h"
 #include "trace/phase.h"
 #include "trace/trace.h"
 
 namespace vramcast::forecast {
 
+// Changes to nanochat's code that it lacks: what they would save.
+struct CodeChanges {
+  bool checkpoint_blocks = false;  // torch.utils.checkpoint around every block
+  bool chunked_loss = false;       // logits and loss of an eighth of the tokens at a time
+  bool release_staging = false;    // collectives' tensors let go before the next forward pass
+
+  bool any() const { return checkpoint_blocks || chunked_loss || release_staging; }
+};
+
 struct Request {
   nanochat::Flags flags;
   // Where the flags came from, for `inputs`: "flag", "launch command", "checkout".
   std::string flags_origin = "flag";
+  // A checkout's revision; takes the place of flags.revision. Nothing in both: the newest known.
+  std::optional<nanochat::Revision> revision;
+  CodeChanges changes;
   std::optional<gpu::Card> card;     // nothing: Hopper is assumed for mechanisms, capacity unknown
   std::optional<Bytes> total;        // as this machine's driver says; else the card's
   Bytes other_processes = Bytes(0);  // what others hold on the card

@@ -1,0 +1,197 @@
+#include "forecast/forecast.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "allocator/settings.h"
+#include "forecast/inputs.h"
+#include "forecast/job.h"
+#include "forecast/label.h"
+#include "forecast/outside.h"
+#include "forecast/program.h"
+#include "forecast/uncertainty.h"
+
+namespace vramcast::forecast {
+namespace {
+
+// Beyond these no machine exists, and sizes could leave 64 bits.
+constexpr int64_t kMostLayers = 1024;
+constexpr int64_t kMostRanks = 65536;
+constexpr double kMostBytes = 1e18;
+
+Result<Job> ResolveJob(const Request& request) {
+  Result<nanochat::Revision> revision = nanochat::HeadRevision();
+  if (request.revision) {
+    revision = *request.revision;
+  } else if (request.flags.revision) {
+    revision = nanochat::FindRevision(*request.flags.revision);
+  }
+  if (!revision) return tl::make_unexpected(revision.error());
+  std::optional<int> capability;
+  if (request.card && request.card->capability) {
+    capability = request.card->capability->major * 10 + request.card->capability->minor;
+  }
+  const nanochat::Stage stage = request.flags.stage.value_or(nanochat::Stage::kBase);
+  Result<nanochat::RunConfig> config =
+      nanochat::Resolve(request.flags, *revision, stage, capability);
+  if (!config) return tl::make_unexpected(config.error());
+  const nanochat::ModelDims& model = config->model;
+  if (model.n_layer > kMostLayers) return UsageError("more than 1,024 layers");
+  if (*config->world_size > kMostRanks) return UsageError("more than 65,536 ranks");
+  const double tokens =
+      static_cast<double>(*config->device_batch_size) * static_cast<double>(*config->max_seq_len);
+  const double widest = static_cast<double>(
+      std::max({model.padded_vocab_size, 40 * model.n_embd, *config->max_seq_len}));
+  const double matrices = 12.0 * static_cast<double>(model.n_embd) *
+                          static_cast<double>(model.n_embd) * static_cast<double>(model.n_layer);
+  if (tokens * widest * static_cast<double>(model.n_layer + 8) > kMostBytes ||
+      matrices > kMostBytes ||
+      static_cast<double>(model.padded_vocab_size) * static_cast<double>(model.n_embd) >
+          kMostBytes) {
+    return UsageError("the configuration is beyond anything that a machine could hold");
+  }
+  return MakeJob(std::move(*config), request.card, request.changes);
+}
+
+// The allocator as the script sets it up: nanochat asks for expandable segments itself.
+AllocatorSettings SettingsOf(const Job& job) {
+  AllocatorSettings settings = DefaultSettings();
+  settings.expandable_segments = !job.config.alloc_conf_variable.empty();
+  return settings;
+}
+
+std::optional<Bytes> CapacityOf(const Request& request) {
+  std::optional<Bytes> total = request.total;
+  if (!total && request.card) total = request.card->total;
+  if (!total) return {};
+  return *total - request.other_processes;
+}
+
+void ReadPhases(const Run& run, const Trace& trace, Forecast* forecast) {
+  std::array<bool, kPhaseCount> seen = {};
+  for (const Event& event : trace.events) {
+    const auto index = static_cast<size_t>(event.phase);
+    if (seen[index] || !run.phases[index]) continue;
+    seen[index] = true;
+    forecast->phases.push_back(
+        {event.phase, run.phases[index]->allocated, run.phases[index]->reserved});
+  }
+  forecast->peak_phase =
+      run.peak.event < trace.events.size() ? trace.events[run.peak.event].phase : Phase::kModelInit;
+}
+
+void ReadComposition(const Run& run, const Trace& trace, Forecast* forecast) {
+  for (size_t i = 0; i < kCategoryCount; ++i) {
+    forecast->composition.push_back({static_cast<Category>(i), run.composition.by_category[i]});
+  }
+  for (const LabelBytes& part : run.composition.by_label) {
+    if (!part.label.valid()) continue;
+    const Label& label = trace.labels[part.label.value];
+    Term term{label.category, label.name, {}, part.bytes};
+    for (size_t i = 0; i < kWhatCount; ++i) {
+      const LabelInfo& info = InfoOf(static_cast<What>(i));
+      if (info.name == label.name) term.formula = info.formula;
+    }
+    forecast->terms.push_back(std::move(term));
+  }
+}
+
+// Whether the run survives on the card with `outside` taken beside the allocator. The allocator
+// gives cached memory back before it dies, so reserved memory alone does not decide.
+std::optional<Phase> DiesIn(const Trace& trace, const AllocatorSettings& settings, Bytes capacity,
+                            Bytes outside) {
+  const Run run = Play(trace, settings, {.total = capacity, .context = outside});
+  if (!run.oom) return {};
+  return run.oom->event < trace.events.size() ? trace.events[run.oom->event].phase
+                                              : Phase::kUnknown;
+}
+
+void Judge(const Trace& trace, const AllocatorSettings& settings, const Outside& outside,
+           std::optional<Bytes> asked_margin, Forecast* forecast) {
+  forecast->margin = asked_margin.value_or(Bytes(0));
+  const Bytes spread = forecast->interval.high - forecast->peak_allocated;
+  Bytes high = forecast->peak_reserved + outside.high + spread;
+  Bytes low =
+      forecast->peak_reserved + outside.low - (forecast->peak_allocated - forecast->interval.low);
+  if (forecast->capacity) {
+    const Bytes capacity = *forecast->capacity - forecast->margin;
+    const Bytes beside = outside.high + spread;
+    if (high > capacity && beside < capacity && forecast->peak_allocated + beside <= capacity &&
+        !DiesIn(trace, settings, capacity, beside)) {
+      // The cache shrinks to fit.
+      high = std::max(capacity, forecast->peak_allocated + beside);
+      low = std::min(low, high);
+      forecast->peak_device = std::min(forecast->peak_device, high);
+    }
+    forecast->fits = high <= capacity;
+    forecast->headroom = capacity - high;
+    if (!*forecast->fits) {
+      forecast->dies_in = beside < capacity ? DiesIn(trace, settings, capacity, beside)
+                                            : std::optional<Phase>(Phase::kModelInit);
+      if (!forecast->dies_in) forecast->dies_in = forecast->peak_phase;
+    }
+  }
+  forecast->device_interval = {std::min(low, forecast->peak_device),
+                               std::max(high, forecast->peak_device)};
+}
+
+void Describe(const Job& job, const Request& request, Forecast* forecast) {
+  const nanochat::RunConfig& config = job.config;
+  forecast->parameters = job.shapes.parameter_count();
+  forecast->stage = config.stage;
+  forecast->device_batch_size = *config.device_batch_size;
+  if (*config.total_batch_size > 0) forecast->total_batch_size = *config.total_batch_size;
+  forecast->grad_accum_steps = config.grad_accum_steps;
+  forecast->world_size = *config.world_size;
+  forecast->revision = config.revision.commit;
+  forecast->inputs = InputsOf(job, request);
+  forecast->refused = config.refused();
+  for (const nanochat::Warning& warning : config.warnings) {
+    forecast->warnings.push_back(warning.text);
+  }
+  if (!config.revision.note.empty()) forecast->warnings.push_back(config.revision.note);
+  if (!request.card) {
+    forecast->warnings.push_back(
+        "no GPU was named: Hopper was assumed, and nothing is said of fit");
+  }
+}
+
+}  // namespace
+
+Result<Recording> Record(const Request& request) {
+  const Result<Job> job = ResolveJob(request);
+  if (!job) return tl::make_unexpected(job.error());
+  Recording recording;
+  recording.trace = WriteProgram(*job);
+  recording.run = Play(recording.trace, SettingsOf(*job));
+  return recording;
+}
+
+Result<Forecast> Make(const Request& request) {
+  const Result<Job> job = ResolveJob(request);
+  if (!job) return tl::make_unexpected(job.error());
+  const Trace trace = WriteProgram(*job);
+  const AllocatorSettings settings = SettingsOf(*job);
+  const Run run = Play(trace, settings);
+
+  Forecast forecast;
+  forecast.peak_allocated = run.peak.allocated;
+  forecast.peak_reserved = run.peak.reserved;
+  ReadPhases(run, trace, &forecast);
+  ReadComposition(run, trace, &forecast);
+  forecast.uncertainties = Uncertainties(*job, request, trace, run);
+  forecast.interval = {run.peak.allocated, run.peak.allocated};
+  for (const Uncertainty& reason : forecast.uncertainties) {
+    forecast.interval.low -= reason.low;
+    forecast.interval.high += reason.high;
+  }
+  const Outside outside = Sum(OutsideTerms(*job));
+  forecast.peak_device = run.peak.reserved + outside.usual;
+  forecast.capacity = CapacityOf(request);
+  Describe(*job, request, &forecast);
+  Judge(trace, settings, outside, request.margin, &forecast);
+  return forecast;
+}
+
+}  // namespace vramcast::forecast

@@ -1,0 +1,281 @@
+#include "forecast/optimizer.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "nanochat/family.h"
+
+namespace vramcast::forecast {
+
+using nanochat::AdamStyle;
+using nanochat::MuonStyle;
+using nanochat::UpdateKind;
+
+namespace {
+
+// On several ranks the newest optimizer was seen to keep up to two steps' sets, the older ones one.
+size_t KeptSets(const Job& job) { return job.family().single_class ? 2 : 1; }
+
+void AllocState(const nanochat::State& state, Writer* writer) {
+  const std::string_view name = state.name;
+  const What what = name == "zero_buffer"              ? What::kZeroBuffer
+                    : name == "momentum_buffer"        ? What::kMuonMomentum
+                    : name == "second_momentum_buffer" ? What::kMuonSecondMoment
+                    : name == "step"                   ? What::kSmall
+                                                       : What::kAdamMoment;
+  writer->Alloc(what, state.bytes().count());
+}
+
+}  // namespace
+
+void Staging::BeginStep(Writer* writer) {
+  while (sets_.size() >= kept_) {
+    writer->Free(sets_.front());
+    sets_.pop_front();
+  }
+  sets_.emplace_back();
+}
+
+Optimizer::Optimizer(const Job& job, Writer* writer)
+    : job_(job),
+      w_(writer),
+      communicates_(job.family().single_class ? job.world() > 1 : job.config.distributed()),
+      staging_(KeptSets(job)) {
+  for (size_t g = 0; g < job.shapes.groups.size(); ++g) {
+    const nanochat::Group& group = job.shapes.groups[g];
+    if (group.kind == UpdateKind::kAdamW) {
+      adam_.insert(adam_.end(), group.parameters.begin(), group.parameters.end());
+      continue;
+    }
+    if (group.parameters.empty()) continue;
+    MuonGroup muon;
+    muon.parameters = group.parameters;
+    muon.group = static_cast<int>(g);
+    const auto& first = job.shapes.parameters[static_cast<size_t>(group.parameters.front())];
+    muon.count = static_cast<int64_t>(group.parameters.size());
+    muon.rows = first.shape[0];
+    muon.columns = first.elements() / first.shape[0];
+    const int64_t world = communicates_ ? job.world() : 1;
+    muon.owned = (muon.count + world - 1) / world;
+    muon.padded = muon.owned * world;
+    muon_.push_back(std::move(muon));
+  }
+  for (nanochat::State& state : nanochat::OptimizerStates(job.config, job.shapes)) {
+    if (state.from_the_start) {
+      AllocState(state, w_);
+    } else {
+      states_.push_back(std::move(state));
+    }
+  }
+}
+
+bool Optimizer::Small(int parameter) const {
+  return job_.family().small_all_reduced &&
+         job_.shapes.parameters[static_cast<size_t>(parameter)].elements() < 1024;
+}
+
+int64_t Optimizer::ParameterBytes(int index) const {
+  return job_.shapes.parameters[static_cast<size_t>(index)].bytes().count();
+}
+
+// A shard is a slice of rows; nanochat asserts that the rows divide.
+int64_t Optimizer::ShardBytes(int index) const {
+  if (!communicates_ || Small(index)) return ParameterBytes(index);
+  const auto& parameter = job_.shapes.parameters[static_cast<size_t>(index)];
+  const int64_t rows = parameter.shape[0];
+  return ParameterBytes(index) / rows * (rows / job_.world());
+}
+
+void Optimizer::Keep(int parameter) {
+  AllocationId& gradient = gradients_[static_cast<size_t>(parameter)];
+  if (gradient.valid()) staging_.Add(gradient);
+  gradient = {};
+}
+
+void Optimizer::ReduceAdam() {
+  for (const int parameter : adam_) {
+    if (!Small(parameter)) {
+      const AllocationId shard = w_->Alloc(What::kGradientShard, ShardBytes(parameter));
+      staging_.Add(shard);
+    }
+  }
+}
+
+// States appear one by one, when the step first meets their parameter.
+void Optimizer::StatesOf(int parameter) {
+  for (const nanochat::State& state : states_) {
+    if (state.parameter == parameter) AllocState(state, w_);
+  }
+}
+
+void Optimizer::StatesOf(const MuonGroup& group) {
+  for (const nanochat::State& state : states_) {
+    if (state.parameter < 0 && state.group == group.group) AllocState(state, w_);
+  }
+}
+
+void Optimizer::UpdateAdam() {
+  const AdamStyle style = job_.family().adam;
+  const bool by_operation =
+      communicates_ && (style == AdamStyle::kCompiledStep || style == AdamStyle::kEagerStep);
+  for (const int parameter : adam_) {
+    if (!has_states_) StatesOf(parameter);
+    if (!by_operation) continue;
+    AllocationId denominator = w_->Alloc(What::kUpdateTemporary, ShardBytes(parameter));
+    w_->Touch(What::kUpdateTemporary, ShardBytes(parameter));
+    w_->Free(denominator);
+  }
+  if (!communicates_) return;
+  for (const int parameter : adam_) Keep(parameter);
+}
+
+// Buffers of muon_step_fused as Inductor plans them: X, its products and the polynomials.
+void Optimizer::StackedKernel(const MuonGroup& group, int64_t count) {
+  const bool newest = job_.family().muon_equalizes;
+  const bool wide =
+      job_.family().muon_follows_dtype && *job_.config.dtype != nanochat::Dtype::kBf16;
+  const int64_t bytes = wide ? 4 : 2;
+  const int64_t side = std::min(group.rows, group.columns);
+  const int64_t x = bytes * count * group.rows * group.columns;
+  const int64_t gram = bytes * count * side * side;
+  std::vector<AllocationId> buffers;
+  const auto add = [&](int64_t size, int times) {
+    for (int i = 0; i < times; ++i) buffers.push_back(w_->Alloc(What::kMuonIteration, size));
+  };
+  if (group.rows == group.columns) {
+    add(x, newest ? 6 : 7);
+  } else if (newest) {
+    add(x, 5);
+    add(gram, 2);
+  } else {
+    add(x, 6);
+    add(gram, 1);
+  }
+  w_->Free(buffers);
+}
+
+// zeropower_via_newtonschulz5 of one matrix.
+void Optimizer::SingleIteration(const MuonGroup& group) {
+  const int64_t side = std::min(group.rows, group.columns);
+  const int64_t x = 2 * group.rows * group.columns;
+  std::vector<AllocationId> buffers;
+  buffers.push_back(w_->Alloc(What::kMuonIteration, x));
+  buffers.push_back(w_->Alloc(What::kMuonIteration, x));
+  for (int i = 0; i < 4; ++i) {
+    buffers.push_back(w_->Alloc(What::kMuonIteration, 2 * side * side));
+  }
+  w_->Free(buffers);
+}
+
+void Optimizer::StepOneByOne() {
+  for (const MuonGroup& group : muon_) {
+    for (int64_t i = 0; i < group.count; ++i) {
+      if (!has_states_) StatesOf(group.parameters[static_cast<size_t>(i)]);
+      SingleIteration(group);
+    }
+  }
+}
+
+// dist.reduce_scatter and dist.all_gather of lists flatten into buffers of world_size tensors.
+void Optimizer::StepOneByOneSharded() {
+  const int64_t world = job_.world();
+  for (const MuonGroup& group : muon_) {
+    for (int64_t base = 0; base < group.count; base += world) {
+      staging_.Add(w_->Alloc(What::kGradientStack, world * group.bytes()));
+    }
+  }
+  for (const MuonGroup& group : muon_) {
+    for (int64_t base = 0; base < group.count; base += world) {
+      if (!has_states_) StatesOf(group.parameters[static_cast<size_t>(base)]);
+      SingleIteration(group);
+      for (int64_t missing = group.count; missing < base + world; ++missing) {
+        staging_.Add(w_->Alloc(What::kZeroBuffer, group.bytes()));
+      }
+      staging_.Add(w_->Alloc(What::kGatherBuffer, world * group.bytes()));
+    }
+    for (const int parameter : group.parameters) Keep(parameter);
+  }
+}
+
+void Optimizer::StepStacked() {
+  // One class for all: every stack of gradients exists before the first update, every stack of
+  // parameters until the last. Before it, one group after the other.
+  const bool all_at_once = job_.family().single_class;
+  std::vector<AllocationId> stacks, previous;
+  if (all_at_once) {
+    for (const MuonGroup& group : muon_) {
+      stacks.push_back(w_->Alloc(What::kStackedGradients, group.count * group.bytes()));
+    }
+    UpdateAdam();
+  }
+  for (const MuonGroup& group : muon_) {
+    if (!has_states_) StatesOf(group);
+    if (!all_at_once) {
+      stacks.push_back(w_->Alloc(What::kStackedGradients, group.count * group.bytes()));
+      // A loop's variables hold the last group's stacks until they are bound again.
+      w_->Free(previous);
+    }
+    stacks.push_back(w_->Alloc(What::kStackedParameters, group.count * group.bytes()));
+    StackedKernel(group, group.count);
+    if (all_at_once) continue;
+    if (job_.family().adam == AdamStyle::kMuonAdamW) {
+      w_->Free(stacks);
+    } else {
+      previous = std::exchange(stacks, {});
+    }
+  }
+  w_->Free(stacks);
+  w_->Free(previous);
+}
+
+void Optimizer::StepStackedSharded() {
+  const bool one_optimizer = job_.family().adam == AdamStyle::kMuonAdamW;
+  AllocationId unpadded;  // what torch.stack made before the copy into the padded buffer
+  if (one_optimizer) ReduceAdam();
+  for (const MuonGroup& group : muon_) {
+    const AllocationId stack = w_->Alloc(What::kStackedGradients, group.count * group.bytes());
+    w_->Free(unpadded);
+    unpadded = stack;
+    staging_.Add(w_->Alloc(What::kGradientStack, group.padded * group.bytes()));
+    staging_.Add(w_->Alloc(What::kGradientShard, group.owned * group.bytes()));
+    if (one_optimizer) w_->Free(unpadded);
+  }
+  if (one_optimizer) UpdateAdam();
+  for (const MuonGroup& group : muon_) {
+    if (!has_states_) StatesOf(group);
+    staging_.Add(w_->Alloc(What::kUpdatedShard, group.owned * group.bytes()));
+    AllocationId owned = w_->Alloc(What::kStackedParameters, group.owned * group.bytes());
+    StackedKernel(group, group.owned);
+    w_->Free(owned);
+  }
+  w_->Free(unpadded);
+}
+
+void Optimizer::MakeStates() {
+  if (has_states_) return;
+  for (const nanochat::State& state : states_) AllocState(state, w_);
+  has_states_ = true;
+}
+
+void Optimizer::Step(std::vector<AllocationId> gradients) {
+  gradients_ = std::move(gradients);
+  staging_.BeginStep(w_);
+  const bool stacked = job_.family().muon == MuonStyle::kStacked;
+  const bool one_optimizer = job_.family().adam == AdamStyle::kMuonAdamW;
+  if (!one_optimizer) {
+    if (communicates_) ReduceAdam();
+    UpdateAdam();
+  } else if (!communicates_ && !job_.family().single_class) {
+    UpdateAdam();
+  }
+  if (stacked) {
+    communicates_ ? StepStackedSharded() : StepStacked();
+  } else {
+    communicates_ ? StepOneByOneSharded() : StepOneByOne();
+  }
+  has_states_ = true;
+  w_->Free(gradients_);
+}
+
+}  // namespace vramcast::forecast

@@ -1,0 +1,77 @@
+// The optimizer step of each family: states, stacks and temporaries of Muon and AdamW, and what the
+// collectives of several ranks keep alive.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "forecast/job.h"
+#include "forecast/writer.h"
+
+namespace vramcast::forecast {
+
+// Tensors that were handed to a collective. ProcessGroupNCCL keeps them until its watchdog thread
+// sees the work done (ProcessGroupNCCL.cpp, stashed_for_allocator_safety_; waiting on the future,
+// as nanochat does, does not let go), which is after the next forward pass has begun: one step's
+// set is alive then, and two where steps are short against the watchdog's period of 100 ms.
+class Staging {
+ public:
+  explicit Staging(size_t kept_sets) : kept_(kept_sets) {}
+  void Add(AllocationId id) { sets_.back().push_back(id); }
+  // A step's collectives begin: what is older than the kept sets is let go.
+  void BeginStep(Writer* writer);
+
+ private:
+  size_t kept_;
+  std::deque<std::vector<AllocationId>> sets_;
+};
+
+class Optimizer {
+ public:
+  // Writes what its constructor allocates.
+  Optimizer(const Job& job, Writer* writer);
+
+  // One step; takes the gradients and lets go of them as zero_grad(set_to_none=True) does after it.
+  void Step(std::vector<AllocationId> gradients);
+  // States made outside a step: by loading a checkpoint.
+  void MakeStates();
+
+ private:
+  struct MuonGroup {
+    std::vector<int> parameters;
+    int group = 0;  // index into Shapes::groups
+    int64_t count = 0, rows = 0, columns = 0;
+    int64_t owned = 0;                                    // tensors of this rank
+    int64_t padded = 0;                                   // owned x world size
+    int64_t bytes() const { return 4 * rows * columns; }  // of one tensor, fp32
+  };
+
+  bool Small(int parameter) const;
+  int64_t ParameterBytes(int index) const;
+  int64_t ShardBytes(int index) const;
+  void Keep(int parameter);  // its gradient goes to the staging set
+
+  void ReduceAdam();
+  void UpdateAdam();
+  void StatesOf(int parameter);
+  void StatesOf(const MuonGroup& group);
+  void StackedKernel(const MuonGroup& group, int64_t count);
+  void SingleIteration(const MuonGroup& group);
+  void StepOneByOne();
+  void StepOneByOneSharded();
+  void StepStacked();
+  void StepStackedSharded();
+
+  const Job& job_;
+  Writer* w_;
+  bool communicates_;
+  bool has_states_ = false;
+  Staging staging_;
+  std::vector<nanochat::State> states_;  // not yet allocated
+  std::vector<int> adam_;
+  std::vector<MuonGroup> muon_;
+  std::vector<AllocationId> gradients_;
+};
+
+}  // namespace vramcast::forecast

@@ -1,0 +1,27 @@
+// What a training process takes on the card outside PyTorch's allocator. None of it is in any
+// trace: ranges from reports, wide on purpose.
+#pragma once
+
+#include <vector>
+
+#include "base/bytes.h"
+#include "forecast/forecast.h"
+#include "forecast/job.h"
+
+namespace vramcast::forecast {
+
+struct OutsideTerm {
+  const char* name;
+  const char* source;
+  Bytes low, usual, high;
+};
+
+// CUDA context with lazily loaded kernels, and NCCL's buffers where there is a process group.
+std::vector<OutsideTerm> OutsideTerms(const Job& job);
+
+struct Outside {
+  Bytes low, usual, high;
+};
+Outside Sum(const std::vector<OutsideTerm>& terms);
+
+}  // namespace vramcast::forecast

@@ -1,0 +1,117 @@
+#include "forecast/uncertainty.h"
+
+#include <algorithm>
+
+#include "forecast/label.h"
+#include "nanochat/family.h"
+
+namespace vramcast::forecast {
+namespace {
+
+using nanochat::Certainty;
+using nanochat::Stage;
+
+Bytes Share(Bytes whole, double share) {
+  return Bytes(static_cast<int64_t>(static_cast<double>(whole.count()) * share));
+}
+
+Bytes OfLabel(const Trace& trace, const Run& run, What what) {
+  Bytes sum;
+  for (const LabelBytes& label : run.composition.by_label) {
+    if (label.label.valid() && trace.labels[label.label.value].name == InfoOf(what).name) {
+      sum += label.bytes;
+    }
+  }
+  return sum;
+}
+
+class Collector {
+ public:
+  void Add(std::string reason, Bytes low, Bytes high) {
+    if (low <= Bytes(0) && high <= Bytes(0)) return;
+    list_.push_back({std::move(reason), std::max(low, Bytes(0)), std::max(high, Bytes(0))});
+  }
+  std::vector<Uncertainty> Take() && { return std::move(list_); }
+
+ private:
+  std::vector<Uncertainty> list_;
+};
+
+// The largest of the gathers of stacked matrices: the newest work, which lingers longest.
+Bytes LastGather(const Job& job) {
+  Bytes largest;
+  for (const nanochat::Group& group : job.shapes.groups) {
+    if (group.kind != nanochat::UpdateKind::kMuon || group.parameters.empty()) continue;
+    const auto& first = job.shapes.parameters[static_cast<size_t>(group.parameters.front())];
+    const int64_t padded =
+        nanochat::PaddedCount(static_cast<int64_t>(group.parameters.size()), job.world());
+    largest = std::max(largest, (padded + padded / job.world()) * first.bytes());
+  }
+  return largest;
+}
+
+}  // namespace
+
+std::vector<Uncertainty> Uncertainties(const Job& job, const Request& request, const Trace& trace,
+                                       const Run& run) {
+  Collector list;
+  const Bytes peak = run.peak.allocated;
+  const nanochat::Family& family = job.family();
+  list.Add("versions of PyTorch and its compiler differ a little", Share(peak, 0.004),
+           Share(peak, 0.004) + Bytes(24 << 20));
+  switch (job.config.revision.certainty) {
+    case Certainty::kExact:
+      break;
+    case Certainty::kModified:
+      list.Add("the code was modified", Share(peak, 0.02), Share(peak, 0.03));
+      break;
+    case Certainty::kNearest:
+      list.Add("the revision is not known; the nearest one was taken", Share(peak, 0.04),
+               Share(peak, 0.06));
+      break;
+  }
+  if (!request.card) {
+    list.Add("no GPU was named: Hopper was assumed", Share(peak, 0.005) + Bytes(48 << 20),
+             Share(peak, 0.005));
+  }
+  const Bytes staged = run.composition.by_category[static_cast<size_t>(Category::kCommunication)];
+  if (job.world() > 1 && staged > Bytes(0)) {
+    if (family.single_class) {
+      list.Add("how many steps' collectives are still held depends on NCCL's watchdog", staged / 2,
+               Bytes(0));
+    } else if (family.muon == nanochat::MuonStyle::kStacked) {
+      list.Add("the last gather may be held one step longer", Bytes(0), LastGather(job));
+    }
+  }
+  if (run.peak.event < trace.events.size()) {
+    const Phase phase = trace.events[run.peak.event].phase;
+    if (phase == Phase::kCoreMetric) {
+      list.Add("the longest CORE batch depends on the tokenizer", Share(peak, 0.25),
+               Share(peak, 0.25));
+    } else if (phase == Phase::kSampling || phase == Phase::kInference) {
+      list.Add("eager passes depend on the prompts", Share(peak, 0.1), Share(peak, 0.15));
+    }
+  }
+  const bool eager = job.config.stage == Stage::kRl ||
+                     (job.config.stage == Stage::kSft && family.sft == nanochat::SftStyle::kPadded);
+  if (eager) {
+    list.Add("rows are as long as the data: the longest was assumed", Share(peak, 0.4),
+             Share(peak, 0.05));
+  }
+  list.Add("attention without a fused kernel", OfLabel(trace, run, What::kAttentionScores) / 4,
+           OfLabel(trace, run, What::kAttentionScores) / 4);
+  if (*job.config.fp8 && family.fp8 != nanochat::Fp8::kOwn) {
+    list.Add("fp8 by torchao, or before its tensors were saved quantised, was not traced",
+             Share(peak, 0.03), Share(peak, 0.05));
+  }
+  if (job.fp32()) {
+    list.Add("fp32 keeps fewer sums: which ones was seen on one size only", Share(peak, 0.005),
+             Share(peak, 0.005));
+  }
+  if (request.changes.any()) {
+    list.Add("the change does not exist in nanochat yet", Share(peak, 0.02), Share(peak, 0.05));
+  }
+  return std::move(list).Take();
+}
+
+}  // namespace vramcast::forecast
