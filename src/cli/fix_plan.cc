@@ -42,7 +42,10 @@ class Planner {
   Result<FixPlan> Plan() {
     // Launches keep their places in the list while their text changes, so each is edited in a
     // fresh reading of what the ones before it left.
-    const size_t count = command::ReadLaunches(text_).launches.size();
+    const LaunchScript script = command::ReadLaunches(text_);
+    const size_t count = script.launches.size();
+    of_nanochat_ = std::any_of(script.launches.begin(), script.launches.end(),
+                               [](const Launch& launch) { return launch.is_nanochat(); });
     if (count == 0) return UsageError("there is no command here that starts a Python program");
     for (size_t i = 0; i < count; ++i) {
       if (const Status status = PlanOne(i); !status) return tl::make_unexpected(status.error());
@@ -81,6 +84,7 @@ class Planner {
     fixed.before = std::move(*before);
     fixed.after = fixed.before;
     if (fixed.before->fits.value_or(false) && !fixed.before->refused) {
+      if (request_.died) return StepDown(script, launch, std::move(request), std::move(fixed));
       fixed.outcome = fixed.changes.empty() ? FixOutcome::kFits : FixOutcome::kFixed;
       Finish(request.flags, std::move(fixed));
       return {};
@@ -134,17 +138,51 @@ class Planner {
     return {};
   }
 
+  // It died although the forecast says that it fits: the next smaller batch size.
+  Status StepDown(const LaunchScript& script, const Launch& launch, forecast::Request request,
+                  FixedLaunch fixed) {
+    auto fit = forecast::FindBatch(request);
+    if (!fit) return tl::make_unexpected(fit.error());
+    const int64_t died_with = fixed.before->device_batch_size;
+    std::optional<int64_t> smaller;
+    for (const forecast::Candidate& candidate : fit->candidates) {
+      if (candidate.fits && candidate.device_batch_size < died_with) {
+        smaller = std::max(smaller.value_or(0), candidate.device_batch_size);
+      }
+    }
+    const std::optional<std::string> batch = BatchFlag(launch);
+    fixed.notes.push_back(
+        "the log shows that this command ran out of GPU memory, though by the forecast it fits; "
+        "vramcast diagnose tells what else can be the cause");
+    if (!smaller || !batch) {
+      fixed.outcome = FixOutcome::kCannot;
+      Finish(request.flags, std::move(fixed));
+      return {};
+    }
+    request.flags.device_batch_size = smaller;
+    auto after = forecast::Make(request);
+    if (!after) return tl::make_unexpected(after.error());
+    const std::vector<FlagEdit> edits = {Set(launch, *batch, std::to_string(*smaller))};
+    if (auto status = Edit(script, launch, edits, fixed); !status) return status;
+    fixed.reasons.push_back("the next smaller device batch size that keeps the total");
+    fixed.after = std::move(*after);
+    fixed.outcome = FixOutcome::kFixed;
+    Finish(request.flags, std::move(fixed));
+    return {};
+  }
+
   // A program that is not nanochat's: no forecast, but half the batch and twice the accumulation
   // keep what a step learns from.
   Status PlanOther(const LaunchScript& script, const Launch& launch, FixedLaunch fixed) {
     const command::FlagUse* batch = launch.FindRole(Role::kDeviceBatch);
-    if (batch == nullptr || !batch->value || !batch->value->text) return {};
-    const auto size = ParseInt(*batch->value->text);
-    if (!size || *size < 1) return {};
-    if (*size == 1) {
+    const bool known = batch != nullptr && batch->value && batch->value->text;
+    const auto size = known ? ParseInt(*batch->value->text) : std::nullopt;
+    if (!size && of_nanochat_) return {};  // one of its tools, which take no GPU
+    if (!size || *size <= 1) {
       fixed.outcome = FixOutcome::kUnknown;
-      fixed.notes.push_back(batch->spelling + " is 1 already; there is no forecast for " +
-                            launch.program + " that could say what else to change");
+      fixed.notes.push_back(size ? batch->spelling + " is " + std::to_string(*size) + " already"
+                                 : "no flag of " + launch.program +
+                                       " here is known to set a batch size");
       plan_.launches.push_back(std::move(fixed));
       return {};
     }
@@ -237,6 +275,11 @@ class Planner {
   }
 
   void Finish(const Flags& flags, FixedLaunch fixed) {
+    for (const std::string& warning : fixed.after->warnings) {
+      if (std::find(fixed.notes.begin(), fixed.notes.end(), warning) == fixed.notes.end()) {
+        fixed.notes.push_back(warning);
+      }
+    }
     if (fixed.stage == Stage::kBase) {
       ForModelFlags([&](const char*, auto field) {
         if (flags.*field) inherited_.*field = flags.*field;
@@ -253,7 +296,7 @@ class Planner {
     if (before.dies_in) {
       reason += "; it was too large in the phase: " + std::string(PhaseTitle(*before.dies_in));
     }
-    if (fit.total_batch_size) {
+    if (fit.total_batch_size.value_or(0) > 0) {
       reason += "; the total batch size stays " + WithThousands(*fit.total_batch_size) + " (" +
                 std::to_string(fit.grad_accum_steps) + " gradient accumulation step" +
                 (fit.grad_accum_steps == 1 ? ")" : "s)");
@@ -264,6 +307,7 @@ class Planner {
   const FixRequest& request_;
   Flags inherited_;
   std::string text_;
+  bool of_nanochat_ = false;
   FixPlan plan_;
 };
 
@@ -276,7 +320,7 @@ bool FixPlan::changed() const {
 
 bool FixPlan::fits() const {
   return std::none_of(launches.begin(), launches.end(), [](const FixedLaunch& launch) {
-    return launch.outcome == FixOutcome::kCannot;
+    return launch.outcome == FixOutcome::kCannot || launch.outcome == FixOutcome::kUnknown;
   });
 }
 

@@ -26,8 +26,10 @@ struct FixRequest {
   std::optional<Bytes> total;  // as the driver or a log says; else the card's
   Bytes other_processes;
   std::optional<Bytes> margin;
-  // What a log or a checkpoint says about the model; flags of the command go first.
+  // What a log says about the model; flags of the command go first.
   nanochat::Flags known;
+  // The command is known to have died for want of GPU memory: as it is, it does not fit.
+  bool died = false;
 };
 
 enum class FixOutcome : uint8_t {

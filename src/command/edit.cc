@@ -157,6 +157,7 @@ class Editor {
     for (const FlagUse& use : launch_.uses) {
       if (use.name != name || use.span.size() == 0) continue;
       Change change;
+      change.kind = EditKind::kRemove;
       change.flag = use.spelling;
       if (use.value) change.before = use.value->text;
       change.where = use.through.empty() ? "in the command" : "at the assignment of " + use.through;
@@ -174,6 +175,7 @@ class Editor {
   Status Rename(const FlagUse* use, const std::string& name, const std::string& spelling) {
     if (use == nullptr) return UsageError("the command has no flag --" + name);
     Change change;
+    change.kind = EditKind::kRename;
     change.flag = spelling;
     change.before = use->spelling;
     change.after = spelling;

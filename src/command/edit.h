@@ -24,8 +24,10 @@ struct FlagEdit {
 
 // One thing that was changed, for people.
 struct Change {
-  std::string flag;                   // as it is now spelled; of kRemove: as it was
-  std::optional<std::string> before;  // the value; empty: the flag was not there or has none
+  EditKind kind = EditKind::kSet;
+  std::string flag;  // as it is now spelled; of kRemove: as it was
+  // The value, of kRename the spelling; empty: the flag was not there or has none.
+  std::optional<std::string> before;
   std::optional<std::string> after;
   size_t line = 1;    // of the bytes that changed, in the new text
   std::string where;  // "in the command", "at the assignment of BATCH", "in place of $BATCH, …"

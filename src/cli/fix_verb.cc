@@ -1,0 +1,174 @@
+// `vramcast fix`: the corrected command, what changed and why, and what can be saved of a dead run.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <utility>
+
+#include "cli/fix_plan.h"
+#include "cli/fix_report.h"
+#include "cli/fix_saved.h"
+#include "cli/fix_source.h"
+#include "cli/verbs.h"
+#include "command/edit.h"
+
+namespace vramcast::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Writes `text` over `path` in one step and leaves the original beside it.
+Status WriteInPlace(const std::string& path, const std::string& text) {
+  std::error_code error;
+  const fs::path file = fs::canonical(path, error);
+  const fs::path original = path + ".orig";
+  if (fs::exists(fs::symlink_status(original, error))) {
+    return UsageError(original.string() +
+                      " is there already and is never overwritten: move it away first");
+  }
+  if (!fs::copy_file(file, original, fs::copy_options::none, error)) {
+    return UnreadableError("cannot write " + original.string() + ": " + error.message());
+  }
+  const fs::path fresh = file.string() + ".vramcast-new";
+  {
+    std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
+    out << text;
+    out.flush();
+    if (!out) return UnreadableError("cannot write " + fresh.string());
+  }
+  fs::permissions(fresh, fs::status(file, error).permissions(), error);
+  fs::rename(fresh, file, error);
+  if (error) return UnreadableError("cannot write " + path + ": " + error.message());
+  return {};
+}
+
+bool StartsNanochat(const std::string& text) {
+  const auto script = command::ReadLaunches(text);
+  return std::any_of(script.launches.begin(), script.launches.end(),
+                     [](const command::Launch& launch) { return launch.is_nanochat(); });
+}
+
+class FixVerb : public Verb {
+ public:
+  std::string_view name() const override { return "fix"; }
+  std::string_view description() const override {
+    return "corrects a command so that it fits: only the flags that must change";
+  }
+
+  void Declare(CLI::App& app) override {
+    app.add_option("--command", arguments_.command,
+                   "the command as one string; every byte is kept");
+    app.add_option("--script", arguments_.script, "a launch script: shows what to change in it");
+    app.add_option("--in-place", arguments_.in_place,
+                   "a launch script: changes it, the original stays beside it as FILE.orig");
+    app.add_option("--log", arguments_.log,
+                   "the log of the run that died (-: standard input): its command and card");
+    app.add_option("--gpu", arguments_.gpu, "the card: \"RTX 3090\", a100-40gb, 24GiB");
+    app.add_option("--revision", arguments_.revision,
+                   "of nanochat: a commit, a date, oct2025, jan2026, mar2026 or head");
+    app.add_option("--nanochat", arguments_.nanochat, "a checkout, whose revision counts");
+    app.add_option("--other-processes", arguments_.other_processes,
+                   "what others hold on the card: 2GiB");
+    app.add_option("--margin", arguments_.margin, "to keep free beside the forecast's uncertainty");
+    app.add_flag("--json", json_, "the answer as JSON");
+    app.add_flag("--explain", explain_, "each term of the forecast and where its inputs come from");
+  }
+
+  Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {
+    arguments_.argv = command;
+    auto answer = Answer();
+    if (!answer) return tl::make_unexpected(answer.error());
+    if (json_) {
+      output.out() << ToJson(*answer).dump(2) << '\n';
+    } else {
+      output.Print(Describe(*answer, explain_));
+    }
+    return answer->plan.fits() ? Exit::kYes : Exit::kBadNews;
+  }
+
+ private:
+  Result<FixAnswer> Answer() const {
+    auto source = ReadFixSource(arguments_);
+    if (!source) return tl::make_unexpected(source.error());
+    auto revision = FindFixRevision(arguments_, *source);
+    if (!revision) return tl::make_unexpected(revision.error());
+    auto card = FindFixCard(arguments_, *source);
+    // Other programs have no forecast, so they need no card either.
+    if (!card && (!arguments_.gpu.empty() || StartsNanochat(source->text))) {
+      return tl::make_unexpected(card.error());
+    }
+    if (!card) card = FixCard();
+
+    FixRequest request;
+    request.text = source->text;
+    request.revision = revision->revision;
+    request.card = card->card;
+    request.total = card->total;
+    request.other_processes = card->other_processes;
+    request.known = source->known;
+    request.died = source->dead && source->dead->gpu_memory;
+    if (!arguments_.margin.empty()) {
+      const auto margin = ParseBytes(arguments_.margin);
+      if (!margin) return tl::make_unexpected(margin.error());
+      request.margin = *margin;
+    }
+    auto plan = MakeFixPlan(request);
+    if (!plan) return tl::make_unexpected(plan.error());
+
+    FixAnswer answer{std::move(*source),
+                     std::move(*revision),
+                     std::move(*card),
+                     std::move(*plan),
+                     std::nullopt,
+                     "",
+                     ""};
+    const bool script = answer.source.kind == FixSource::Kind::kScript;
+    if (script && answer.plan.changed()) {
+      answer.difference = command::Difference(answer.source.text, answer.plan.text,
+                                              answer.source.file, answer.source.file);
+    }
+    if (!script) {
+      answer.saved = Save(answer);
+      const bool matters = answer.plan.changed() || answer.source.dead;
+      if (answer.saved && !answer.saved->checkpoint && !matters) answer.saved.reset();
+    }
+    if (!arguments_.in_place.empty() && answer.plan.changed() && answer.plan.fits()) {
+      if (auto status = WriteInPlace(arguments_.in_place, answer.plan.text); !status) {
+        return tl::make_unexpected(status.error());
+      }
+      answer.written_to = arguments_.in_place;
+    }
+    return answer;
+  }
+
+  // A single command is a run that died or will; a script says nothing about which of its runs.
+  static std::optional<Saved> Save(const FixAnswer& answer) {
+    const auto script = command::ReadLaunches(answer.plan.text);
+    const auto launch =
+        std::find_if(script.launches.begin(), script.launches.end(),
+                     [](const command::Launch& each) { return each.is_nanochat(); });
+    if (launch == script.launches.end()) return std::nullopt;
+    std::optional<int64_t> depth = launch->flags.depth;
+    for (const FixedLaunch& fixed : answer.plan.launches) {
+      if (depth || fixed.stage != launch->stage || !fixed.after) continue;
+      for (const forecast::Input& input : fixed.after->inputs) {
+        if (input.name == "depth") depth = std::atoll(input.value.c_str());
+      }
+    }
+    const auto died = answer.source.dead ? answer.source.dead->step : std::nullopt;
+    return FindSaved(script, *launch, answer.revision.revision, depth, died,
+                     ResultsFolder(*launch));
+  }
+
+  FixArguments arguments_;
+  bool json_ = false;
+  bool explain_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Verb> MakeFixVerb() { return std::make_unique<FixVerb>(); }
+
+}  // namespace vramcast::cli
