@@ -9,7 +9,7 @@ using W = Wording;
 constexpr Rule kRules[] = {
     // The caching allocators of PyTorch and its relatives; what follows is read by field.
     {W::kAllocator, F::kPytorch,
-     R"((?:[\w.]*outofmemoryerror[:(]{0,2})?(?:cuda|hip|xpu|npu|mlu|gcu|musa|supa|maca|sdaa|ppu|gpu|device)?outofmemory[.:!,]?triedtoallocate(?P<requested>~S)?)"},
+     R"((?:(?:torch\.)?(?:cuda\.)?outofmemoryerror[:(]{0,2})?(?:cuda|hip|xpu|npu|mlu|gcu|musa|supa|maca|sdaa|ppu|gpu|device)?outofmemory[.:!,]?triedtoallocate(?P<requested>~S)?)"},
     {W::kAllocator, F::kPytorch,
      R"((?:error:|error\(|exception:|failed:|failure:|problem:)(?:cuda|hip|xpu|npu|mlu|gcu|musa|supa)outofmemory(?:[.:!,]?triedtoallocate(?P<requested>~S)?)?)"},
     {W::kAllocator, F::kLibtorch,

@@ -130,6 +130,7 @@ size_t CommonPrefix(std::string_view a, std::string_view b) {
 std::vector<CleanLine> CleanLines(std::string_view raw) {
   std::vector<CleanLine> lines;
   size_t begin = 0;
+  uint32_t number = 0;
   while (begin < raw.size()) {
     size_t end = begin;
     while (end < raw.size() && raw[end] != '\n' && raw[end] != '\r') {
@@ -140,6 +141,7 @@ std::vector<CleanLine> CleanLines(std::string_view raw) {
     line.begin = static_cast<uint32_t>(begin);
     const auto finish = [&](size_t stop) {
       line.end = static_cast<uint32_t>(stop);
+      line.number = number;
       StripPrefixes(line);
       lines.push_back(std::move(line));
       line = CleanLine();
@@ -176,6 +178,9 @@ std::vector<CleanLine> CleanLines(std::string_view raw) {
     begin = end + 1;
     if (end < raw.size() && raw[end] == '\r' && begin < raw.size() && raw[begin] == '\n') {
       ++begin;
+      ++number;
+    } else if (end < raw.size() && raw[end] == '\n') {
+      ++number;
     }
   }
   return lines;

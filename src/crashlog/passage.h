@@ -16,6 +16,7 @@ struct CleanLine {
   std::vector<uint32_t> at;     // for each byte of text, its offset in the passage's raw text
   uint32_t begin = 0;           // of the whole line in the raw text
   uint32_t end = 0;             // line end excluded
+  uint32_t number = 0;          // line feeds before it
   std::optional<int64_t> rank;  // from the prefix
   std::optional<int64_t> pid;
 };
