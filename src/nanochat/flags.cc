@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
+#include <mutex>
 
 #include "base/text.h"
 #include "nanochat/tables.h"
@@ -128,16 +130,45 @@ int ScriptBlob(const Revision& revision, std::string_view script) {
   return BlobOf(revision.tree, static_cast<int>(found - files.begin()));
 }
 
-std::string_view TableOf(const Revision& revision, std::string_view script) {
-  const int blob = ScriptBlob(revision, script);
-  return blob < 0 ? std::string_view{} : FlagTable(FlagTableOf(blob));
-}
-
 FlagType TypeOf(std::string_view text) {
   if (text == "int") return FlagType::kInt;
   if (text == "float") return FlagType::kFloat;
   if (text == "bool") return FlagType::kBool;
   return text == "switch" ? FlagType::kSwitch : FlagType::kString;
+}
+
+// A flag table, read when it is first asked for.
+struct ScriptFlags {
+  std::once_flag once;
+  std::vector<FlagSpec> specs;
+  std::optional<std::string_view> alloc_conf;
+};
+
+void ReadTable(std::string_view text, ScriptFlags& script) {
+  constexpr std::string_view kAllocConf = "=alloc_conf\t";
+  for (const std::string_view line : Split(text, '\n')) {
+    if (line.starts_with(kAllocConf)) script.alloc_conf = line.substr(kAllocConf.size());
+    if (line.empty() || line.front() == '=') continue;
+    const std::vector<std::string_view> cells = Split(line, '\t');
+    FlagSpec spec;
+    spec.spelling = cells[0];
+    spec.name = CanonicalName(cells[0]);
+    if (cells.size() > 1) spec.type = TypeOf(cells[1]);
+    if (cells.size() > 2) spec.default_value = cells[2];
+    if (cells.size() > 3 && !cells[3].empty()) spec.letter = cells[3].front();
+    script.specs.push_back(std::move(spec));
+  }
+}
+
+const ScriptFlags& TableOf(const Revision& revision, std::string_view script) {
+  static const ScriptFlags none;
+  const int blob = ScriptBlob(revision, script);
+  const int table = blob < 0 ? -1 : FlagTableOf(blob);
+  if (table < 0) return none;
+  static const auto all = std::make_unique<ScriptFlags[]>(static_cast<size_t>(BlobCount()));
+  ScriptFlags& found = all[static_cast<size_t>(table)];
+  std::call_once(found.once, [&] { ReadTable(FlagTable(table), found); });
+  return found;
 }
 
 std::optional<bool> ParseBool(std::string_view text) {
@@ -240,39 +271,23 @@ bool HasScript(const Revision& revision, std::string_view script) {
   return ScriptBlob(revision, script) >= 0;
 }
 
-std::vector<FlagSpec> FlagsOf(const Revision& revision, std::string_view script) {
-  std::vector<FlagSpec> specs;
-  for (const std::string_view line : Split(TableOf(revision, script), '\n')) {
-    if (line.empty() || line.front() == '=') continue;
-    const std::vector<std::string_view> cells = Split(line, '\t');
-    FlagSpec spec;
-    spec.spelling = cells[0];
-    spec.name = CanonicalName(cells[0]);
-    if (cells.size() > 1) spec.type = TypeOf(cells[1]);
-    if (cells.size() > 2) spec.default_value = cells[2];
-    if (cells.size() > 3 && !cells[3].empty()) spec.letter = cells[3].front();
-    specs.push_back(std::move(spec));
-  }
-  return specs;
+const std::vector<FlagSpec>& FlagsOf(const Revision& revision, std::string_view script) {
+  return TableOf(revision, script).specs;
 }
 
 std::optional<FlagSpec> FindFlag(const Revision& revision, std::string_view script,
                                  std::string_view name) {
   const bool letter = name.size() == 2 && name[0] == '-' && name[1] != '-';
   const std::string wanted = CanonicalName(name);
-  for (FlagSpec& spec : FlagsOf(revision, script)) {
-    if (letter ? spec.letter == name[1] : spec.name == wanted) return std::move(spec);
+  for (const FlagSpec& spec : FlagsOf(revision, script)) {
+    if (letter ? spec.letter == name[1] : spec.name == wanted) return spec;
   }
   return std::nullopt;
 }
 
 std::optional<std::string_view> AllocConfVariable(const Revision& revision,
                                                   std::string_view script) {
-  constexpr std::string_view kKey = "=alloc_conf\t";
-  for (const std::string_view line : Split(TableOf(revision, script), '\n')) {
-    if (line.starts_with(kKey)) return line.substr(kKey.size());
-  }
-  return std::nullopt;
+  return TableOf(revision, script).alloc_conf;
 }
 
 std::string Spell(const Revision& revision, std::string_view script, std::string_view name) {
@@ -296,7 +311,7 @@ std::string CanonicalName(std::string_view flag) {
 std::optional<std::string> SuggestFlag(const Revision& revision, std::string_view script,
                                        std::string_view name) {
   const std::string canonical = CanonicalName(name);
-  const std::vector<FlagSpec> specs = FlagsOf(revision, script);
+  const std::vector<FlagSpec>& specs = FlagsOf(revision, script);
   const auto spelled = [&](std::string_view wanted) -> std::optional<std::string> {
     for (const FlagSpec& spec : specs) {
       if (spec.name == wanted) return Dashed(spec.spelling);

@@ -31,8 +31,8 @@ std::string_view ScriptOf(Stage stage);
 std::optional<Stage> StageOf(std::string_view script);
 
 // The flags of a script at a revision, in the order of the source; empty if it has no such script.
-// The views live as long as the program.
-std::vector<FlagSpec> FlagsOf(const Revision& revision, std::string_view script);
+// The result lives as long as the program.
+const std::vector<FlagSpec>& FlagsOf(const Revision& revision, std::string_view script);
 // One of them by any spelling of its name, or by its letter ("-b").
 std::optional<FlagSpec> FindFlag(const Revision& revision, std::string_view script,
                                  std::string_view name);

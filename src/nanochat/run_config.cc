@@ -481,7 +481,7 @@ class Resolver {
   const Family& family_;
   const int capability_;
   const std::string_view script_;
-  const std::vector<FlagSpec> specs_;
+  const std::vector<FlagSpec>& specs_;
   RunConfig run_;
 };
 

@@ -1,8 +1,13 @@
 #include "nanochat/shape.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
+#include <iterator>
+#include <map>
 #include <numeric>
+#include <string_view>
+#include <utility>
 
 namespace vramcast::nanochat {
 namespace {
@@ -96,48 +101,42 @@ class ShapeBuilder {
     }
   }
 
-  // Adds a group of all parameters of which `belongs` is true; no group if there are none.
-  template <typename Belongs>
-  void AddGroup(UpdateKind kind, Belongs belongs) {
-    Group group;
-    group.kind = kind;
-    for (size_t i = 0; i < shapes_.parameters.size(); ++i) {
-      Parameter& parameter = shapes_.parameters[i];
-      if (!belongs(parameter)) continue;
-      parameter.group = static_cast<int>(shapes_.groups.size());
-      group.parameters.push_back(static_cast<int>(i));
-    }
-    if (!group.parameters.empty()) shapes_.groups.push_back(std::move(group));
-  }
+  // AdamW's groups in the order of setup_optimizer, by the beginning of the name.
+  static constexpr std::string_view kAdamGroups[] = {
+      "lm_head",       "transformer.wte", "value_embeds",   "bigram_embed",
+      "resid_lambdas", "x0_lambdas",      "bigram_lambdas", "smear"};
 
-  void AddNamed(std::string_view prefix) {
-    AddGroup(UpdateKind::kAdamW,
-             [&](const Parameter& parameter) { return parameter.name.starts_with(prefix); });
-  }
-
+  // A group for each of the above, then Muon's: one for each shape, in ascending order.
   void AddGroups() {
-    for (const std::string_view prefix :
-         {"lm_head", "transformer.wte", "value_embeds", "bigram_embed", "resid_lambdas",
-          "x0_lambdas", "bigram_lambdas"}) {
-      AddNamed(prefix);
+    std::map<std::pair<int64_t, int64_t>, Group> muon;
+    std::array<Group, std::size(kAdamGroups)> adam;
+    for (size_t i = 0; i < shapes_.parameters.size(); ++i) {
+      const Parameter& parameter = shapes_.parameters[i];
+      const std::string_view name = parameter.name;
+      if (name.starts_with("transformer.h.")) {
+        muon[{parameter.shape[0], parameter.shape[1]}].parameters.push_back(static_cast<int>(i));
+        continue;
+      }
+      const auto* group =
+          std::find_if(std::begin(kAdamGroups), std::end(kAdamGroups),
+                       [&](std::string_view begin) { return name.starts_with(begin); });
+      // backout_lambda is in the group of smear.
+      const size_t slot =
+          std::min<size_t>(static_cast<size_t>(group - kAdamGroups), adam.size() - 1);
+      adam[slot].parameters.push_back(static_cast<int>(i));
     }
-    AddGroup(UpdateKind::kAdamW, [](const Parameter& parameter) {
-      return parameter.name.starts_with("smear") || parameter.name == "backout_lambda";
-    });
-    const auto in_block = [](const Parameter& parameter) {
-      return parameter.name.starts_with("transformer.h.");
-    };
-    std::vector<std::vector<int64_t>> sizes;
-    for (const Parameter& parameter : shapes_.parameters) {
-      if (in_block(parameter)) sizes.push_back(parameter.shape);
+    for (Group& group : adam) Append(std::move(group), UpdateKind::kAdamW);
+    for (auto& [size, group] : muon) Append(std::move(group), UpdateKind::kMuon);
+  }
+
+  void Append(Group group, UpdateKind kind) {
+    if (group.parameters.empty()) return;
+    group.kind = kind;
+    for (const int index : group.parameters) {
+      shapes_.parameters[static_cast<size_t>(index)].group =
+          static_cast<int>(shapes_.groups.size());
     }
-    std::sort(sizes.begin(), sizes.end());
-    sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
-    for (const std::vector<int64_t>& size : sizes) {
-      AddGroup(UpdateKind::kMuon, [&](const Parameter& parameter) {
-        return in_block(parameter) && parameter.shape == size;
-      });
-    }
+    shapes_.groups.push_back(std::move(group));
   }
 
   const RunConfig& config_;
