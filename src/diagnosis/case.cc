@@ -75,16 +75,32 @@ bool IsServer(Framework framework) {
          framework == Framework::kOnnxruntime;
 }
 
+// Steps are compared with steps: within one step memory rises and falls anyway. Samples without a
+// step only count where the log shows that many steps passed.
 void FillMemory(Case& c) {
-  std::map<std::string, std::vector<Bytes>> by_source;
+  struct Series {
+    std::vector<Bytes> samples;
+    std::optional<int64_t> step;
+  };
+  std::map<std::string, Series> by_source;
   for (const crashlog::MemorySample& sample : c.log->report.memory) {
-    if (sample.place.offset <= c.event->place.offset) {
-      by_source[sample.source].push_back(sample.bytes);
+    if (sample.place.offset > c.event->place.offset) {
+      continue;
     }
+    Series& series = by_source[sample.source];
+    if (!sample.step && c.event->pattern != crashlog::Pattern::kGradual) {
+      continue;
+    }
+    if (sample.step && sample.step == series.step) {
+      series.samples.back() = std::max(series.samples.back(), sample.bytes);
+    } else {
+      series.samples.push_back(sample.bytes);
+    }
+    series.step = sample.step;
   }
   for (auto& [source, series] : by_source) {
-    if (series.size() > c.memory_series.size()) {
-      c.memory_series = std::move(series);
+    if (series.samples.size() > c.memory_series.size()) {
+      c.memory_series = std::move(series.samples);
       c.memory_source = source;
     }
   }

@@ -92,16 +92,20 @@ void NoRoomForCache(const Case& c, Ballot& ballot) {
   if (c.event->wording != Wording::kVllmCacheBlocks) {
     return;
   }
-  const double deficit = c.event->available_cache ? -c.event->available_cache->gib() : 0;
+  double deficit = c.event->available_cache ? -c.event->available_cache->gib() : 0;
+  const auto available = Quote(c, R"(Available KV cache memory)");
+  if (deficit <= 0 && available) {
+    RE2::PartialMatch(available->text, R"((?i)memory: *-([\d.]+) *Gi?B)", &deficit);
+  }
   double weights = 0;
   if (const auto line = Quote(c, R"(Model loading took)")) {
     RE2::PartialMatch(line->text, R"((?i)took *([\d.]+) *Gi?B)", &weights);
   }
   std::vector<Evidence> evidence = {{c.event->evidence.substr(0, 160), c.source}};
   if (deficit > 0) {
-    evidence.push_back({fmt::format("the share is {} too small before there is any cache",
-                                    FormatBytes(-*c.event->available_cache)),
-                        "computed"});
+    evidence.push_back(
+        {fmt::format("the share is {:.2f} GiB too small before there is any cache", deficit),
+         "computed"});
   }
   // Without the size of the card, what the weights take stands for it.
   const bool far = weights > 0 ? deficit > 0.12 * weights : deficit > 4;
@@ -165,7 +169,8 @@ void RawCudaError(const Case& c, Ballot& ballot) {
     return;
   }
   const bool begun =
-      c.event->step || (c.event->phase != Phase::kUnknown && !c.loading_weights) || c.serving;
+      c.event->step || c.serving ||
+      (!c.loading_weights && (c.event->phase != Phase::kUnknown || !c.event->frames.empty()));
   if (!begun && !Mentions(c, R"(NvMap|Jetson|jtop|tegra)")) {
     ballot.Add(Cause::kOtherProcess, 1.3 * kHint,
                {{"a raw CUDA call failed, not PyTorch's allocator: at the start that is the "
@@ -201,15 +206,20 @@ void Prior(const Case& c, Ballot& ballot) {
                  {{"an index out of range leaves the very same line", c.source}});
       break;
     case Wording::kLuaTorch:
-      if (c.event->phase == Phase::kUnknown && !c.event->step) {
+      if (c.event->phase == Phase::kUnknown && !c.event->step && !Mentions(c, R"(\btrain)")) {
         ballot.Add(Cause::kUnknown, 1.2 * kHint, message);
       }
       break;
     case Wording::kCudnnNoAlgorithm:
       ballot.Add(Cause::kUnknown, 1.2 * kHint, message);
       break;
-    case Wording::kMetal:
     case Wording::kTensorflowPool:
+      // A request of this size is the pool itself, which TensorFlow tries to make smaller next.
+      if (!c.figures.requested || *c.figures.requested >= 1_GiB) {
+        ballot.Add(Cause::kUnknown, 1.5 * kHint, message);
+      }
+      break;
+    case Wording::kMetal:
       ballot.Add(Cause::kUnknown, 1.5 * kHint, message);
       break;
     case Wording::kOnnxruntime:
