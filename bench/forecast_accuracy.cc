@@ -63,9 +63,8 @@ std::optional<fc::Request> RequestOf(const json& record) {
   flags.num_iterations = Number(record, "num_iterations");
   flags.aspect_ratio = Number(record, "aspect_ratio");
   const auto width = Number(record, "model_dim");
-  if (!flags.aspect_ratio && width && flags.depth && *width % *flags.depth == 0) {
-    flags.aspect_ratio = *width / *flags.depth;
-  }
+  // Widths that do not divide were rounded up from the next lower product.
+  if (!flags.aspect_ratio && width && flags.depth) flags.aspect_ratio = *width / *flags.depth;
   if (const std::string windows = Text(record, "window_pattern"); !windows.empty()) {
     flags.window_pattern = windows;
   }

@@ -76,7 +76,8 @@ void Backward::Head() {
     Fp8Head();
   } else if (job_.fp32()) {
     // In fp32 the gradient of the logits gets a buffer of its own.
-    AllocationId gradient = w_->Alloc(What::kLogitsGradient, 4 * job_.tokens() * job_.vocab());
+    AllocationId gradient =
+        w_->Alloc(What::kLogitsGradient, 4 * job_.logit_tokens() * job_.vocab());
     w_->Free(saved_.logits);
     Gradient(job_.lm_head);
     if (!ws_->backward.valid()) ws_->backward = w_->Alloc(What::kWorkspace, job_.workspace());
@@ -96,7 +97,7 @@ void Backward::Head() {
 
 // Quantised gradients of the logits in both layouts, beside the fp32 gradient that they come from.
 void Backward::Fp8Head() {
-  const int64_t logits = job_.tokens() * job_.vocab();
+  const int64_t logits = job_.logit_tokens() * job_.vocab();
   const int64_t head = Elements(job_.lm_head);
   AllocationId gradient = w_->Alloc(What::kLogitsGradient, 4 * logits);
   AllocationId quantised = w_->Alloc(What::kLogitsGradient, logits);
@@ -179,6 +180,7 @@ void Backward::ValueEmbedding(int64_t layer) {
 void Backward::Layer(int64_t layer) {
   LayerSaved& s = saved_.layers[static_cast<size_t>(layer)];
   const LayerParameters& p = job_.layers[static_cast<size_t>(layer)];
+  if (s.checkpoint.valid()) RecomputeLayer(job_, layer, &saved_, ws_, w_);
   Mlp(layer);
   Attention(layer);
   ValueEmbedding(layer);

@@ -27,6 +27,7 @@ struct LayerSaved {
   AttentionSaved attention;
   AllocationId projection, mid_statistic, mid_normed;
   AllocationId hidden, activated, mlp_out;
+  AllocationId checkpoint;  // its input, where the block is computed again in the backward pass
 };
 
 struct Saved {
@@ -40,6 +41,12 @@ struct Saved {
 
 // Writes the forward pass of one micro-batch, loss included.
 Saved ForwardPass(const Job& job, Workspaces* workspaces, Writer* writer);
+
+// Frees what a layer kept.
+void FreeLayer(LayerSaved* saved, Writer* writer);
+// Computes a layer again in the backward pass, from its checkpoint.
+void RecomputeLayer(const Job& job, int64_t layer, Saved* saved, Workspaces* workspaces,
+                    Writer* writer);
 
 // Writes the backward pass: frees all of `saved`; returns the gradients, by parameter.
 std::vector<AllocationId> BackwardPass(const Job& job, Saved* saved, Workspaces* workspaces,

@@ -53,6 +53,9 @@ struct Job {
   // cuBLAS: 32 MiB on compute capability 9.x, else :4096:2:16:8 = 8,519,680 bytes (PyTorch 2.9,
   // CublasHandlePool.cpp).
   int64_t workspace() const { return capability / 10 == 9 ? 33554432 : 8519680; }
+  // A chunked loss works on an eighth of the tokens at a time.
+  int64_t logit_tokens() const { return changes.chunked_loss ? (tokens() + 7) / 8 : tokens(); }
+
   // cuBLASLt's own, for scaled_mm: 1 MiB (CUDABlas.cpp, _getWorkspaceSize).
   static constexpr int64_t kLtWorkspace = 1048576;
 };

@@ -37,6 +37,11 @@ void Staging::BeginStep(Writer* writer) {
   sets_.emplace_back();
 }
 
+void Staging::Release(Writer* writer) {
+  for (std::vector<AllocationId>& set : sets_) writer->Free(set);
+  sets_.clear();
+}
+
 Optimizer::Optimizer(const Job& job, Writer* writer)
     : job_(job),
       w_(writer),
@@ -276,6 +281,7 @@ void Optimizer::Step(std::vector<AllocationId> gradients) {
   }
   has_states_ = true;
   w_->Free(gradients_);
+  if (job_.changes.release_staging) staging_.Release(w_);
 }
 
 }  // namespace vramcast::forecast

@@ -21,6 +21,7 @@ class Staging {
   void Add(AllocationId id) { sets_.back().push_back(id); }
   // A step's collectives begin: what is older than the kept sets is let go.
   void BeginStep(Writer* writer);
+  void Release(Writer* writer);  // lets go of everything
 
  private:
   size_t kept_;
