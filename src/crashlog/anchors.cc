@@ -13,53 +13,54 @@ namespace vramcast::crashlog {
 namespace {
 
 // Each message of the wordings contains at least one, and most several, so that a line break inside
-// one of them loses nothing. The bucket groups anchors with like letters: the sieve looks at the
-// first three letters of all anchors of a bucket at once, and may let strangers pass.
+// one of them loses nothing. The sieve looks at the first three letters of all anchors of a bucket
+// at once and lets strangers pass that mix them; this division lets few pass (counted over training
+// logs).
 struct Anchor {
   std::string_view text;
   int bucket;
 };
 constexpr std::array kAnchors = {
-    Anchor{"memory", 0},   // out of memory, not enough memory, illegal memory access, ...
-    Anchor{"allocat", 1},  // tried to allocate, already allocated, Failed to allocate
-    Anchor{"alloc_", 1},   // CUBLAS_STATUS_ALLOC_FAILED, PYTORCH_CUDA_ALLOC_CONF
-    Anchor{"alloc::", 1},
-    Anchor{"calloc ", 2},     // Failed to CUDA calloc
-    Anchor{"capac", 2},       // total capacity, total capacty
-    Anchor{"cuda error", 2},  // and CUDA_ERROR by "memory"
-    Anchor{"cuda driver", 2},
-    Anchor{"cublas", 2},
-    Anchor{"cudnn", 2},
-    Anchor{"nccl warn", 3},
-    Anchor{"ncclunh", 3},
-    Anchor{"nvml_", 3},
-    Anchor{"nvmapm", 3},
+    Anchor{"allocat", 0},
+    Anchor{"alloc_", 0},
+    Anchor{"alloc::", 0},
+    Anchor{"calloc ", 0},
+    Anchor{"collective operation", 0},
+    Anchor{"bad_alloc", 0},
+    Anchor{"memory", 1},
+    Anchor{"mem-fraction", 1},
+    Anchor{"max seq len", 1},
+    Anchor{"oom-kill", 1},
+    Anchor{"oom_kill", 1},
+    Anchor{"oom when", 1},
+    Anchor{"kiogpu", 1},
+    Anchor{"torchrun", 2},
+    Anchor{"assertion", 2},
+    Anchor{"cuda error", 3},
+    Anchor{"cuda driver", 3},
+    Anchor{"cudnn", 3},
+    Anchor{"cublas", 3},
+    Anchor{"exitcode", 3},
+    Anchor{"exit code", 3},
+    Anchor{"exited with", 3},
+    Anchor{"exit status", 3},
+    Anchor{"bus error", 3},
+    Anchor{"error 1455", 4},
+    Anchor{"erroroutofdevice", 4},
     Anchor{"killed", 4},
-    Anchor{"kiogpu", 4},
-    Anchor{"sigkill", 5},
-    Anchor{"signal 9", 5},
-    Anchor{"exitcode", 6},
-    Anchor{"exit code", 6},
-    Anchor{"exited with", 6},
-    Anchor{"exit status", 6},
+    Anchor{"nvml_", 4},
+    Anchor{"nvmapm", 4},
+    Anchor{"to mmap", 5},
+    Anchor{"nccl warn", 5},
+    Anchor{"ncclunh", 5},
+    Anchor{"capac", 6},
+    Anchor{"sigkill", 6},
+    Anchor{"signal 9", 6},
+    Anchor{"paging file", 6},
+    Anchor{"device-side assert", 7},
     Anchor{"return code", 7},
     Anchor{"returncode", 7},
-    Anchor{"oom-kill", 4},
-    Anchor{"oom_kill", 4},
-    Anchor{"oom when", 4},
-    Anchor{"bus error", 5},
-    Anchor{"to mmap", 7},
-    Anchor{"paging file", 7},
-    Anchor{"error 1455", 6},
-    Anchor{"bad_alloc", 5},
-    Anchor{"device-side assert", 0},
-    Anchor{"assertion", 1},
-    Anchor{"collective operation", 2},
-    Anchor{"attempting to reserve", 1},
-    Anchor{"torchrun", 7},
-    Anchor{"max seq len", 0},
-    Anchor{"mem-fraction", 0},
-    Anchor{"erroroutofdevice", 6},
+    Anchor{"attempting to reserve", 7},
 };
 
 struct Masks {
@@ -91,14 +92,24 @@ constexpr Masks kMasks = MakeMasks();
 
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
+// The buckets whose anchors may begin at `at`; three bytes are there.
+uint8_t BucketsAt(std::string_view text, size_t at) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data()) + at;
+  return kMasks.at[0][bytes[0]] & kMasks.at[1][bytes[1]] & kMasks.at[2][bytes[2]];
+}
+
 bool IsAnchor(std::string_view text, size_t at) {
+  const uint8_t buckets = BucketsAt(text, at);
+  if (buckets == 0) {
+    return false;
+  }
   const size_t room = text.size() - at;
   for (const Anchor& anchor : kAnchors) {
-    if (anchor.text.size() > room || Lower(text[at]) != anchor.text[0]) {
+    if ((buckets >> anchor.bucket & 1) == 0 || anchor.text.size() > room) {
       continue;
     }
     bool same = true;
-    for (size_t i = 1; same && i < anchor.text.size(); ++i) {
+    for (size_t i = 0; same && i < anchor.text.size(); ++i) {
       same = Lower(text[at + i]) == anchor.text[i];
     }
     if (same) {
@@ -109,11 +120,9 @@ bool IsAnchor(std::string_view text, size_t at) {
 }
 
 size_t FindPlain(std::string_view text, size_t from, size_t limit) {
-  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
   const size_t end = std::min(limit, text.size() < 3 ? 0 : text.size() - 2);
   for (size_t i = from; i < end; ++i) {
-    if ((kMasks.at[0][bytes[i]] & kMasks.at[1][bytes[i + 1]] & kMasks.at[2][bytes[i + 2]]) != 0 &&
-        IsAnchor(text, i)) {
+    if (BucketsAt(text, i) != 0 && IsAnchor(text, i)) {
       return i;
     }
   }

@@ -29,16 +29,8 @@ void ThinOut(std::vector<T>& samples) {
 
 void FactReader::Read(std::span<const CleanLine> lines, Place start, bool frozen,
                       LogReport& report) {
-  uint64_t number = start.line;
-  uint32_t last_begin = 0;
   for (const CleanLine& line : lines) {
-    // Lines that were escaped into one, or end in a carriage return, share a number; the exact
-    // count is not worth a second pass here.
-    if (line.begin != last_begin) {
-      ++number;
-      last_begin = line.begin;
-    }
-    const Place place{start.offset + line.begin, number};
+    const Place place{start.offset + line.begin, start.line + line.number};
     const std::string& text = line.text;
     if (!command_.empty()) {
       command_ += '\n';

@@ -71,7 +71,8 @@ std::optional<Progress> ProgressOf(const std::string& line) {
   const bool may_count = Has(line, "tep") || Has(line, "TEP") || Has(line, "iter") ||
                          Has(line, "Iter") || Has(line, "pisode") || Has(line, "pdate");
   // Checkpoints are named by their step, and that step is not one of this run.
-  const bool of_checkpoint = Has(line, "oading") || Has(line, "esum") || Has(line, "heckpoint");
+  const bool of_checkpoint = Has(line, "oading") || Has(line, "esum") || Has(line, "heckpoint") ||
+                             Has(line, "valuating model");
   if (may_count && !of_checkpoint && RE2::PartialMatch(line, kStep, &step, &total)) {
     progress.step = Number(step).value_or(0);
     progress.total = total.empty() ? std::nullopt : Number(total);

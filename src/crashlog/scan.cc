@@ -35,7 +35,7 @@ constexpr size_t kMostEvidence = 4 << 10;
 // What is read closely for settings and steps: the beginning whole, then a sample of each chunk,
 // and what comes before every event and the end. A log of many gigabytes stays cheap so.
 constexpr uint64_t kFactsWhole = 1 << 20;
-constexpr size_t kFactsSample = 8 << 10;
+constexpr size_t kFactsSample = 2 << 10;
 constexpr size_t kFactsBefore = 64 << 10;
 
 bool Contains(std::string_view text, std::string_view part) {
@@ -225,8 +225,7 @@ class Scanner::Impl {
     }
     from = std::max(from, LineStart(from, 4096));
     const std::string_view raw = std::string_view(buffer_).substr(from, to - from);
-    Place start = PlaceOf(from);
-    --start.line;
+    const Place start = PlaceOf(from);
     report_.nul_bytes += static_cast<uint64_t>(std::count(raw.begin(), raw.end(), '\0'));
     facts_bytes_ += raw.size();
     facts_.Read(CleanLines(raw), start, ledger_.has_vram_oom(), report_);
