@@ -1,0 +1,246 @@
+// `vramcast dryrun -- COMMAND`: runs the user's own program on a device that counts memory and
+// computes nothing, and says what the real one would show.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "base/text.h"
+#include "cli/verbs.h"
+#include "dryrun/bisect.h"
+#include "dryrun/json.h"
+#include "dryrun/session.h"
+#include "gpu/card.h"
+#include "trace/phase.h"
+
+namespace vramcast::cli {
+namespace {
+
+using dryrun::DryRun;
+using dryrun::RankResult;
+
+constexpr const char* kDefaultCard = "H100";
+constexpr int kDefaultVocabulary = 32768;  // nanochat's since January 2026
+
+std::string Exact(Bytes size) { return fmt::format("{:.2f} MiB", size.mib()); }
+
+std::string PhaseLabel(const std::string& name) {
+  const auto phase = PhaseFromName(name);
+  return phase ? std::string(PhaseTitle(*phase)) : name;
+}
+
+void AddRank(const DryRun& run, const RankResult& rank, Document* document) {
+  document->Add(Title{run.world_size > 1 ? fmt::format("Rank {} of {}", rank.rank, run.world_size)
+                                         : std::string("Peak")});
+  if (rank.oom) {
+    document->Add(
+        Paragraph{fmt::format("Out of memory in: {}.", PhaseLabel(rank.oom->phase)), Tone::kBad});
+    document->Add(Code{rank.oom->message});
+  } else if (rank.exit_code != 0) {
+    document->Add(Paragraph{fmt::format("The program ended with exit code {}; the peaks are those "
+                                        "until then.",
+                                        rank.exit_code),
+                            Tone::kWarning});
+  }
+  Table peaks;
+  peaks.right_aligned = {false, true};
+  peaks.rows = {{"allocated (max_memory_allocated)", Exact(rank.peak_allocated)},
+                {"reserved by PyTorch", Exact(rank.peak_reserved)},
+                {"device, with CUDA context and NCCL (estimated)", Exact(rank.peak_device)},
+                {fmt::format("{} has", run.card), Exact(run.total)}};
+  document->Add(std::move(peaks));
+  Table phases;
+  phases.header = {"phase", "allocated", "reserved"};
+  phases.right_aligned = {false, true, true};
+  for (const dryrun::PhasePeak& phase : rank.phases) {
+    phases.rows.push_back({PhaseLabel(phase.name), Exact(phase.allocated), Exact(phase.reserved)});
+  }
+  document->Add(std::move(phases));
+  if (rank.stable) {
+    document->Add(Paragraph{fmt::format(
+        "Stopped after {} optimizer steps: the peak no longer changed.", rank.steps.size())});
+  }
+  for (const std::string& name : rank.unknown_entry_points) {
+    document->Add(Bullet{fmt::format("{} was called, which the device does not know: its result is "
+                                     "left as it was",
+                                     name),
+                         Tone::kWarning});
+  }
+}
+
+class DryrunVerb : public Verb {
+ public:
+  std::string_view name() const override { return "dryrun"; }
+  std::string_view description() const override {
+    return "runs your program with your PyTorch on a GPU that only counts memory";
+  }
+
+  void Declare(CLI::App& app) override {
+    app.add_option("--gpu", gpu_, "the card to play: h100, \"RTX 3090\", 24GB, 80GiB");
+    app.add_option("--other-processes", other_, "what others hold on it: 2GiB");
+    app.add_option("--world-size", world_size_, "ranks in all (otherwise as the launcher says)")
+        ->check(CLI::PositiveNumber);
+    app.add_option("--rank", rank_, "the rank to run (0)")->check(CLI::NonNegativeNumber);
+    app.add_flag("--all-ranks", request_.all_ranks, "every rank, one after another");
+    app.add_option("--stable-steps", request_.stable_steps,
+                   "stop after so many optimizer steps without a new peak (3)")
+        ->check(CLI::PositiveNumber);
+    app.add_option("--least-steps", request_.least_steps, "but not before so many (4)")
+        ->check(CLI::PositiveNumber);
+    app.add_flag("--to-end", request_.to_end, "let the program run to its own end");
+    app.add_flag("--keep", request_.keep,
+                 "checkpoints and W&B files go where the program wants them");
+    app.add_flag("--no-helpers", no_helpers_,
+                 "numbers read from the device are plainly zero (docs/dryrun.md)");
+    app.add_flag("--no-linger", no_linger_, "buffers of finished collectives are dropped at once");
+    app.add_option("--snapshot", request_.snapshot,
+                   "write PyTorch's memory snapshot here, for `vramcast snapshot`");
+    app.add_flag("--bisect-batch", bisect_,
+                 "find the largest device batch size that lives on the card");
+    app.add_option("--sample-data", sample_data_,
+                   "make nanochat's tokenizer and data, of made-up text, in this new folder");
+    app.add_option("--vocab-size", vocabulary_, "of that tokenizer (32768)");
+    app.add_flag("--json", json_,
+                 "the answer as JSON; the program's output goes to standard error");
+    app.add_flag("--explain", explain_, "what was assumed");
+  }
+
+  Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {
+    if (!sample_data_.empty()) return SampleData(command, output);
+    if (command.empty()) {
+      return UsageError(
+          "which program? put its command after --, as in `vramcast dryrun --gpu h100 -- python "
+          "train.py`");
+    }
+    const auto match = gpu::FindCard(gpu_);
+    if (!match) return tl::make_unexpected(match.error());
+    request_.card = match->card;
+    if (!other_.empty()) {
+      const auto other = ParseBytes(other_);
+      if (!other) return tl::make_unexpected(other.error());
+      request_.other_processes = *other;
+    }
+    if (world_size_ > 0) request_.world_size = world_size_;
+    if (rank_ >= 0) request_.rank = rank_;
+    request_.helpers = !no_helpers_;
+    request_.linger = !no_linger_;
+    request_.command = command;
+    request_.output_to_error = json_;
+    const auto progress = [&output](std::string_view line) { output.Note(line); };
+    if (bisect_) return Bisect(output);
+    auto run = dryrun::Execute(request_, progress);
+    if (!run) return tl::make_unexpected(run.error());
+    run->notes.insert(run->notes.begin(), match->notes.begin(), match->notes.end());
+    if (json_) {
+      output.out() << dryrun::ToJson(*run).dump(2) << '\n';
+    } else {
+      output.Print(Describe(*run));
+    }
+    return ExitOf(*run);
+  }
+
+ private:
+  Document Describe(const DryRun& run) const {
+    Document document;
+    for (const RankResult& rank : run.ranks) AddRank(run, rank, &document);
+    if (explain_) {
+      document.Add(Title{"Assumed"});
+      document.Add(Bullet{fmt::format("CUDA context: {} on this card (an estimate)",
+                                      FormatBytes(dryrun::ContextSize(request_.card)))});
+      if (run.world_size > 1) {
+        document.Add(Bullet{fmt::format("each NCCL communicator: {} (an estimate)",
+                                        FormatBytes(dryrun::kCommunicatorSize))});
+      }
+      document.Add(Bullet{
+          request_.linger
+              ? "buffers of collectives live until the next collective after the host has waited "
+                "for the device: the longest that a busy GPU allows"
+              : "buffers of collectives are dropped when PyTorch's watchdog looks next"});
+      document.Add(Bullet{request_.helpers ? "numbers read from the device are never zero"
+                                           : "numbers read from the device are zero"});
+    }
+    for (const std::string& note : run.notes) document.Add(Bullet{note});
+    return document;
+  }
+
+  // A program that failed by itself decides the exit code; one that ran out of memory is bad news.
+  static Exit ExitOf(const DryRun& run) {
+    Exit exit = Exit::kYes;
+    for (const RankResult& rank : run.ranks) {
+      if (rank.oom) return Exit::kBadNews;
+      if (rank.exit_code != 0) exit = static_cast<Exit>(rank.exit_code);
+    }
+    return exit;
+  }
+
+  Result<Exit> Bisect(Output& output) {
+    const auto found =
+        dryrun::FindLargestBatch(request_, [&output](std::string_view line) { output.Note(line); });
+    if (!found) return tl::make_unexpected(found.error());
+    if (json_) {
+      nlohmann::json tried = nlohmann::json::array();
+      for (const dryrun::Trial& trial : found->trials) {
+        tried.push_back({{"device_batch_size", trial.batch},
+                         {"fits", trial.fits},
+                         {"peak_device_bytes", trial.peak_device.count()}});
+      }
+      nlohmann::json answer = {{"schema", "vramcast.dryrun"},
+                               {"version", 1},
+                               {"device_batch_size", nullptr},
+                               {"command", nullptr},
+                               {"candidates", tried}};
+      if (found->batch > 0) {
+        answer["device_batch_size"] = found->batch;
+        answer["command"] = found->command;
+      }
+      output.out() << answer.dump(2) << '\n';
+    } else {
+      Document document;
+      Table table;
+      table.header = {"device batch size", "", "device peak"};
+      table.right_aligned = {true, false, true};
+      for (const dryrun::Trial& trial : found->trials) {
+        table.rows.push_back({std::to_string(trial.batch), trial.fits ? "lives" : "out of memory",
+                              Exact(trial.peak_device)});
+      }
+      document.Add(std::move(table));
+      if (found->batch > 0) {
+        document.Add(
+            Paragraph{fmt::format("The largest that lives: {}", found->batch), Tone::kGood});
+        document.Add(Code{found->command});
+      } else {
+        document.Add(Paragraph{"Not even a batch of 1 lives on this card.", Tone::kBad});
+      }
+      output.Print(document);
+    }
+    return found->batch > 0 ? Exit::kYes : Exit::kBadNews;
+  }
+
+  Result<Exit> SampleData(const std::vector<std::string>& command, Output& output) const {
+    const Status made = dryrun::MakeSampleData(sample_data_, vocabulary_, command);
+    if (!made) return tl::make_unexpected(made.error());
+    output.Note(fmt::format("made; run with NANOCHAT_BASE_DIR={}", sample_data_));
+    return Exit::kYes;
+  }
+
+  dryrun::Request request_;
+  std::string gpu_ = kDefaultCard;
+  std::string other_;
+  std::string sample_data_;
+  int world_size_ = 0;
+  int rank_ = -1;
+  int vocabulary_ = kDefaultVocabulary;
+  bool no_helpers_ = false;
+  bool no_linger_ = false;
+  bool bisect_ = false;
+  bool json_ = false;
+  bool explain_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Verb> MakeDryrunVerb() { return std::make_unique<DryrunVerb>(); }
+
+}  // namespace vramcast::cli

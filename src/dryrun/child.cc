@@ -1,0 +1,175 @@
+#include "dryrun/child.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/text.h"
+
+extern char** environ;
+
+namespace vramcast::dryrun {
+namespace {
+
+constexpr int kCannotRun = 127;  // as shells say it
+
+volatile sig_atomic_t stop_signal = 0;
+volatile sig_atomic_t running_group = 0;
+
+void OnSignal(int number) {
+  stop_signal = number;
+  if (running_group > 0) kill(-running_group, number == SIGINT ? SIGINT : SIGTERM);
+}
+
+// Takes over the signals that ask a program to stop, for as long as it lives.
+class SignalGuard {
+ public:
+  SignalGuard() {
+    stop_signal = 0;
+    struct sigaction action {};
+    action.sa_handler = OnSignal;
+    for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &before_[i]);
+  }
+  ~SignalGuard() {
+    running_group = 0;
+    for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &before_[i], nullptr);
+  }
+  SignalGuard(const SignalGuard&) = delete;
+  SignalGuard& operator=(const SignalGuard&) = delete;
+
+ private:
+  static constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};
+  struct sigaction before_[kSignals.size()] = {};
+};
+
+// Made before fork: nothing may be allocated between fork and exec.
+struct Words {
+  explicit Words(const std::vector<std::string>& arguments, const Environment& environment)
+      : owned(arguments) {
+    for (const auto& [name, value] : environment) settings.push_back(name + "=" + value);
+    for (std::string& word : owned) argv.push_back(word.data());
+    for (std::string& setting : settings) envp.push_back(setting.data());
+    argv.push_back(nullptr);
+    envp.push_back(nullptr);
+  }
+  std::vector<std::string> owned, settings;
+  std::vector<char*> argv, envp;
+};
+
+void Redirect(int from, const char* path, int flags) {
+  const int descriptor = open(path, flags);
+  if (descriptor >= 0 && descriptor != from) {
+    dup2(descriptor, from);
+    close(descriptor);
+  }
+}
+
+Ending EndingOf(int status) {
+  Ending ending;
+  if (WIFSIGNALED(status)) {
+    ending.signal = WTERMSIG(status);
+    ending.code = 128 + ending.signal;
+  } else {
+    ending.code = WEXITSTATUS(status);
+  }
+  return ending;
+}
+
+}  // namespace
+
+Environment CurrentEnvironment() {
+  Environment environment;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view pair = *entry;
+    const size_t equals = pair.find('=');
+    if (equals != std::string_view::npos) {
+      environment.emplace(pair.substr(0, equals), pair.substr(equals + 1));
+    }
+  }
+  return environment;
+}
+
+std::string FindProgram(const std::string& name, const Environment& environment) {
+  if (name.find('/') != std::string::npos) return access(name.c_str(), X_OK) == 0 ? name : "";
+  const auto path = environment.find("PATH");
+  if (path == environment.end()) return "";
+  for (const std::string_view folder : Split(path->second, ':')) {
+    std::string candidate = fmt::format("{}/{}", folder.empty() ? "." : folder, name);
+    if (access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return "";
+}
+
+Result<Ending> Ask(const std::vector<std::string>& arguments, const Environment& environment) {
+  Words words(arguments, environment);
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return MachineError("cannot make a pipe");
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(ends[1], STDOUT_FILENO);
+    Redirect(STDIN_FILENO, "/dev/null", O_RDONLY);
+    Redirect(STDERR_FILENO, "/dev/null", O_WRONLY);
+    execve(words.argv[0], words.argv.data(), words.envp.data());
+    _exit(kCannotRun);
+  }
+  close(ends[1]);
+  std::string output;
+  char buffer[4096];
+  for (ssize_t got = 0; child > 0 && (got = read(ends[0], buffer, sizeof buffer)) != 0;) {
+    if (got > 0) output.append(buffer, static_cast<size_t>(got));
+    if (got < 0 && errno != EINTR) break;
+  }
+  close(ends[0]);
+  if (child < 0) return MachineError(fmt::format("cannot start {}", arguments.front()));
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  Ending ending = EndingOf(status);
+  ending.output = std::move(output);
+  return ending;
+}
+
+Result<Ending> RunProgram(const std::vector<std::string>& arguments, const Environment& environment,
+                          bool output_to_error) {
+  Words words(arguments, environment);
+  const SignalGuard guard;
+  const pid_t self = getpid();
+  const pid_t child = fork();
+  if (child < 0) {
+    return MachineError(fmt::format("cannot start {}: {}", arguments.front(), strerror(errno)));
+  }
+  if (child == 0) {
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != self) _exit(kCannotRun);  // vramcast is gone already
+    Redirect(STDIN_FILENO, "/dev/null", O_RDONLY);
+    if (output_to_error) dup2(STDERR_FILENO, STDOUT_FILENO);
+    execve(words.argv[0], words.argv.data(), words.envp.data());
+    _exit(kCannotRun);
+  }
+  setpgid(child, child);
+  running_group = child;
+  int status = 0;
+  constexpr int kPatience = 50;  // tenths of a second between asking to stop and ending by force
+  for (int waited = 0;;) {
+    const pid_t got = waitpid(child, &status, stop_signal == 0 ? 0 : WNOHANG);
+    if (got == child || (got < 0 && errno != EINTR)) break;
+    if (stop_signal != 0) {
+      if (++waited > kPatience) kill(-child, SIGKILL);
+      usleep(100000);
+    }
+  }
+  kill(-child, SIGKILL);  // compile workers and their like
+  Ending ending = EndingOf(status);
+  ending.interrupted = stop_signal != 0;
+  return ending;
+}
+
+}  // namespace vramcast::dryrun

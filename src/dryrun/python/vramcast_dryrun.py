@@ -1,0 +1,289 @@
+"""The observer inside a dry run: peaks by phase, the stop once they are stable, and the report."""
+
+import atexit
+import ctypes
+import json
+import os
+import sys
+import threading
+import time
+
+import vramcast_phases
+
+_device = None
+
+
+def device():
+    global _device
+    if _device is None:
+        path = os.path.join(os.environ["VRAMCAST_LIBRARIES"], "libvramcast_device.so")
+        _device = ctypes.CDLL(path)
+    return _device
+
+
+def note(text):
+    if os.environ.get("VRAMCAST_QUIET") != "1":
+        sys.stderr.write(f"vramcast: {text}\n")
+        sys.stderr.flush()
+
+
+def mib(size):
+    return f"{size / 2**20:,.2f} MiB"
+
+
+class Observer:
+    def __init__(self, torch):
+        self.torch = torch
+        self.index = int(os.environ.get("LOCAL_RANK", "0"))
+        self.result_path = os.environ["VRAMCAST_RESULT"]
+        self.stable_steps = int(os.environ.get("VRAMCAST_STABLE_STEPS", "3"))
+        self.least_steps = int(os.environ.get("VRAMCAST_LEAST_STEPS", "4"))
+        self.to_end = os.environ.get("VRAMCAST_TO_END") == "1"
+        self.by_phase = {}  # name -> [allocated, reserved]
+        self.order = []
+        self.steps = []  # peak allocated within each step
+        self.peak = [0, 0]
+        self.step_peak = 0
+        self.unchanged = 0
+        self.stable_peak = [0, 0]
+        self.oom = None
+        self.started = time.time()
+        self.stopped = None
+        self.finished = False
+        self.marks = []  # [time in microseconds, phase], for the trace
+        # Peaks that the program may still read, while ours are reset phase by phase.
+        self.saved = {}
+        self.raw_stats = torch._C._cuda_memoryStats
+        self.raw_reset = torch._C._cuda_resetPeakMemoryStats
+        torch._C._cuda_memoryStats = self.stats_for_program
+        torch._C._cuda_resetPeakMemoryStats = self.reset_for_program
+        self.phases = vramcast_phases.Phases(self.enter)
+        self.begun("model_init")
+
+    # --- peaks -----------------------------------------------------------------------------------
+
+    def stats_for_program(self, index):
+        stats = self.raw_stats(index)
+        for (at, name, pool), value in self.saved.items():
+            if at == index:
+                stat = stats[name][pool] if pool else stats[name]
+                stat["peak"] = max(stat["peak"], value)
+        return stats
+
+    def reset_for_program(self, index):
+        self.fold()
+        self.saved = {key: value for key, value in self.saved.items() if key[0] != index}
+        return self.raw_reset(index)
+
+    def fold(self):
+        """Takes what has happened since the last call into the current phase's peak."""
+        if not self.torch.cuda.is_initialized():
+            return
+        stats = self.raw_stats(self.index)
+        for name, pools in stats.items():
+            if not isinstance(pools, dict):
+                continue
+            for pool, stat in {"": pools}.items() if "peak" in pools else pools.items():
+                key = (self.index, name, pool)
+                self.saved[key] = max(self.saved.get(key, 0), stat["peak"])
+        now = [stats[name]["all"]["peak"] for name in ("allocated_bytes", "reserved_bytes")]
+        self.raw_reset(self.index)
+        for peaks in (self.by_phase[self.order_now], self.peak):
+            for i in range(2):
+                peaks[i] = max(peaks[i], now[i])
+        self.step_peak = max(self.step_peak, now[0])
+
+    def begun(self, name):
+        self.order_now = name
+        if name not in self.by_phase:
+            self.by_phase[name] = [0, 0]
+            self.order.append(name)
+        self.marks.append([time.time_ns() // 1000, name])
+
+    def enter(self, name):
+        self.fold()
+        self.begun(name)
+
+    # --- steps -----------------------------------------------------------------------------------
+
+    def on_step(self):
+        self.fold()
+        self.steps.append(self.step_peak)
+        note(f"step {len(self.steps)}: peak {mib(self.step_peak)}, of the run {mib(self.peak[0])}")
+        self.step_peak = 0
+        self.unchanged = self.unchanged + 1 if self.peak == self.stable_peak else 0
+        self.stable_peak = list(self.peak)
+        if self.to_end or len(self.steps) < self.least_steps:
+            return self.write()
+        if self.unchanged >= self.stable_steps:
+            self.stopped = "stable"
+            note(f"the peak has not changed for {self.stable_steps} steps: done")
+            self.leave(0)
+        return self.write()
+
+    # --- the end ---------------------------------------------------------------------------------
+
+    def died(self, kind, error):
+        if issubclass(kind, self.torch.OutOfMemoryError):
+            self.oom = {"message": str(error), "phase": self.phases.current}
+
+    def report(self):
+        used = (ctypes.c_uint64 * 5)()
+        device().vramcast_device_usage(self.index, used)
+        names = ctypes.create_string_buffer(8192)
+        device().vramcast_device_unknown(names, ctypes.c_size_t(len(names)))
+        return {
+            "rank": int(os.environ.get("RANK", "0")),
+            "torch": self.torch.__version__,
+            "peak_allocated_bytes": self.peak[0],
+            "peak_reserved_bytes": self.peak[1],
+            "device_peak_used_bytes": used[1],
+            "device_refused": used[3],
+            "phases": [
+                {
+                    "name": name,
+                    "peak_allocated_bytes": self.by_phase[name][0],
+                    "peak_reserved_bytes": self.by_phase[name][1],
+                }
+                for name in self.order
+            ],
+            "steps": self.steps,
+            "stopped": self.stopped,
+            "oom": self.oom,
+            "unknown_entry_points": names.value.decode().split(),
+            "seconds": time.time() - self.started,
+            "marks": self.marks if self.finished else [],
+        }
+
+    def write(self):
+        text = json.dumps(self.report())
+        part = self.result_path + ".part"
+        with open(part, "w") as file:
+            file.write(text)
+        os.replace(part, self.result_path)
+
+    def finish(self):
+        if self.finished:
+            return
+        self.finished = True
+        self.fold()
+        if self.step_peak and self.phases.stepped:
+            self.steps.append(self.step_peak)
+        snapshot = os.environ.get("VRAMCAST_SNAPSHOT")
+        if snapshot and self.torch.cuda.is_initialized():
+            self.torch.cuda.memory._dump_snapshot(snapshot)
+        self.write()
+
+    def leave(self, code):
+        self.finish()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # other threads wait for collectives that nobody will finish
+
+
+def _keep_programs_alive(torch):
+    """Numbers read from the device are zero where a kernel would have computed them. A count or a
+    sum that is zero makes programs divide by zero, so a number that reads as zero becomes one."""
+    library = torch.library.Library("aten", "IMPL")
+    scaler = threading.local()
+
+    def read(tensor):
+        value = tensor.cpu().item()
+        if value or isinstance(value, bool) or getattr(scaler, "inside", False):
+            return value
+        sent = device().vramcast_device_known(ctypes.c_void_p(tensor.data_ptr()),
+                                              ctypes.c_size_t(tensor.element_size()))
+        return value if sent else type(value)(1)
+
+    def fill(tensor, value):
+        # Compilers fold constants that they made on the device: a single element is really filled.
+        if tensor.numel() == 1:
+            one = torch.tensor(value, dtype=tensor.dtype)
+            device().vramcast_device_write(ctypes.c_void_p(tensor.data_ptr()),
+                                           ctypes.c_void_p(one.data_ptr()),
+                                           ctypes.c_size_t(one.element_size()))
+        return tensor
+
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        library.impl("_local_scalar_dense", read, "CUDA")
+        library.impl("fill_.Scalar", fill, "CUDA")
+
+    # A gradient scaler reads "how many gradients overflowed" and skips the step unless it is zero.
+    grad_scaler = torch.amp.grad_scaler.GradScaler
+    step = grad_scaler._maybe_opt_step
+
+    def maybe_opt_step(self, *arguments, **more):
+        scaler.inside = True
+        try:
+            return step(self, *arguments, **more)
+        finally:
+            scaler.inside = False
+
+    grad_scaler._maybe_opt_step = maybe_opt_step
+    return library
+
+
+def _tell_compiles():
+    from torch._dynamo import callback
+
+    count = [0]
+
+    def begun(*_):
+        count[0] += 1
+        note(f"compiling graph {count[0]}")
+
+    callback.callback_handler.register_start_callback(begun)
+
+
+def _redirect_saves(torch, after_import):
+    folder = os.environ.get("VRAMCAST_SCRATCH_SAVES")
+    if not folder:
+        return
+    save = torch.save
+
+    def to_scratch(obj, f, *arguments, **more):
+        if isinstance(f, (str, os.PathLike)):
+            path = os.path.join(folder, os.path.abspath(os.fspath(f)).lstrip(os.sep))
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            f = path
+        return save(obj, f, *arguments, **more)
+
+    torch.save = to_scratch
+
+
+def install(torch, after_import):
+    if torch.version.cuda is None:
+        return
+    observer = Observer(torch)
+    _redirect_saves(torch, after_import)
+    vramcast_phases.install(torch, after_import, observer.phases, observer.on_step)
+    kept = [observer]
+    if os.environ.get("VRAMCAST_HELPERS", "1") == "1":
+        kept.append(_keep_programs_alive(torch))
+    if os.environ.get("VRAMCAST_SNAPSHOT"):
+        torch.cuda._lazy_call(
+            lambda: torch.cuda.memory._record_memory_history(
+                enabled="all", context="alloc", stacks="python", max_entries=2**31 - 1))
+    after_import("torch._dynamo", lambda module: _tell_compiles())
+    original = sys.excepthook
+    failed = []
+
+    def excepthook(kind, error, trace):
+        observer.died(kind, error)
+        failed.append(1)
+        original(kind, error, trace)
+
+    sys.excepthook = excepthook
+
+    def at_exit():
+        if failed:
+            observer.leave(1)
+        observer.finish()
+        device().vramcast_device_release()
+
+    atexit.register(at_exit)
+    note(f"PyTorch {torch.__version__} on a device that counts memory and computes nothing")
+    install.kept = kept

@@ -1,0 +1,58 @@
+#include "dryrun/result.h"
+
+#include <nlohmann/json.hpp>
+
+namespace vramcast::dryrun {
+namespace {
+
+Bytes Size(const nlohmann::json& object, const char* key) {
+  const auto value = object.find(key);
+  return Bytes(value != object.end() && value->is_number_integer() ? value->get<int64_t>() : 0);
+}
+
+std::string Text(const nlohmann::json& object, const char* key) {
+  const auto value = object.find(key);
+  return value != object.end() && value->is_string() ? value->get<std::string>() : "";
+}
+
+nlohmann::json Part(const nlohmann::json& object, const char* key) {
+  const auto value = object.find(key);
+  return value != object.end() && value->is_array() ? *value : nlohmann::json::array();
+}
+
+}  // namespace
+
+Result<RankResult> ReadReport(std::string_view text, Bytes context) {
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_object()) {
+    return tl::make_unexpected(Error{ErrorKind::kInternal, "the dry run left no report"});
+  }
+  RankResult result;
+  result.rank = static_cast<int>(Size(json, "rank").count());
+  result.peak_allocated = Size(json, "peak_allocated_bytes");
+  result.peak_reserved = Size(json, "peak_reserved_bytes");
+  result.peak_device = Size(json, "device_peak_used_bytes");
+  if (result.peak_device > Bytes()) result.peak_device += context;
+  for (const auto& phase : Part(json, "phases")) {
+    if (!phase.is_object()) continue;
+    result.phases.push_back({Text(phase, "name"), Size(phase, "peak_allocated_bytes"),
+                             Size(phase, "peak_reserved_bytes")});
+  }
+  for (const auto& step : Part(json, "steps")) {
+    if (step.is_number_integer()) result.steps.emplace_back(step.get<int64_t>());
+  }
+  if (const auto oom = json.find("oom"); oom != json.end() && oom->is_object()) {
+    result.oom = OutOfMemory{Text(*oom, "message"), Text(*oom, "phase")};
+  }
+  result.stable = Text(json, "stopped") == "stable";
+  for (const auto& name : Part(json, "unknown_entry_points")) {
+    if (name.is_string()) result.unknown_entry_points.push_back(name);
+  }
+  if (const auto seconds = json.find("seconds"); seconds != json.end() && seconds->is_number()) {
+    result.seconds = seconds->get<double>();
+  }
+  result.torch = Text(json, "torch");
+  return result;
+}
+
+}  // namespace vramcast::dryrun
