@@ -247,6 +247,15 @@ class Planner {
     request.margin = request_.margin;
     const std::string module = command::ModuleOf(launch.program);
     const bool first = launch.stage == Stage::kBase;
+    if (first) {
+      // What the run printed stands for a variable that the command does not tell.
+      ForModelFlags([&](const char*, auto field) {
+        if (!(request.flags.*field)) request.flags.*field = request_.known.*field;
+      });
+      ForBatchFlags([&](const char*, auto field) {
+        if (!(request.flags.*field)) request.flags.*field = request_.known.*field;
+      });
+    }
     ForModelFlags([&](const char* name, auto field) {
       if (request.flags.*field || !(inherited_.*field)) return;
       const auto spec = nanochat::FindFlag(request_.revision, module, name);

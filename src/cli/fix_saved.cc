@@ -48,6 +48,26 @@ std::string WhyNothing(const command::Launch& launch, const nanochat::Revision& 
 
 }  // namespace
 
+nanochat::Flags FlagsOfCheckpoint(const command::Launch& launch,
+                                  const std::filesystem::path& base) {
+  const std::optional<std::string> tag = TextOf(launch, "model-tag");
+  const auto all = nanochat::FindCheckpoints(base);
+  const nanochat::Checkpoint* best = nullptr;
+  for (const nanochat::Checkpoint& checkpoint : all) {
+    if (checkpoint.stage != Stage::kBase || !checkpoint.depth) continue;
+    if (tag && *tag != checkpoint.model_tag) continue;
+    if (best == nullptr || *checkpoint.depth > *best->depth) best = &checkpoint;
+  }
+  nanochat::Flags flags;
+  if (best == nullptr) return flags;
+  flags.depth = best->depth;
+  flags.max_seq_len = best->max_seq_len;
+  flags.device_batch_size = best->device_batch_size;
+  flags.total_batch_size = best->total_batch_size;
+  flags.vocab_size = best->vocab_size;
+  return flags;
+}
+
 std::filesystem::path ResultsFolder(const command::Launch& launch) {
   const command::EnvironmentSetting* setting = launch.FindEnvironment("NANOCHAT_BASE_DIR");
   if (setting != nullptr && setting->value.text) return *setting->value.text;

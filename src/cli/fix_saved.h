@@ -26,6 +26,10 @@ Saved FindSaved(const command::LaunchScript& script, const command::Launch& laun
                 const nanochat::Revision& revision, std::optional<int64_t> depth,
                 std::optional<int64_t> died_at, const std::filesystem::path& base);
 
+// What the checkpoint that a later stage loads says of the model: the one of its --model-tag, else
+// the deepest, as nanochat's find_largest_model chooses. Empty flags where there is none.
+nanochat::Flags FlagsOfCheckpoint(const command::Launch& launch, const std::filesystem::path& base);
+
 // NANOCHAT_BASE_DIR as the launch sets it, else as this machine's environment does.
 std::filesystem::path ResultsFolder(const command::Launch& launch);
 

@@ -22,6 +22,8 @@ namespace vramcast::cli {
 namespace {
 
 constexpr uintmax_t kMaxScript = uintmax_t{4} << 20;
+// A CUDA context alone takes more (measured: 200 MiB and up); less is rounding in the message.
+constexpr Bytes kLeastContext = Bytes(int64_t{128} << 20);
 
 bool IsNanochat(const command::LaunchScript& script) {
   return std::any_of(script.launches.begin(), script.launches.end(),
@@ -81,7 +83,7 @@ DeadRun DeadRunOf(const crashlog::LogReport& report, std::string file) {
   dead.total = death->total;
   if (death->total && death->free && death->process_in_use && death->process_in_use->count() > 0) {
     const Bytes other = *death->total - *death->free - *death->process_in_use;
-    if (other.count() > 0) dead.other_processes = other;
+    if (other > kLeastContext) dead.other_processes = other;
   }
   return dead;
 }

@@ -107,7 +107,7 @@ class FixVerb : public Verb {
     request.card = card->card;
     request.total = card->total;
     request.other_processes = card->other_processes;
-    request.known = source->known;
+    request.known = Known(*source);
     request.died = source->dead && source->dead->gpu_memory;
     if (!arguments_.margin.empty()) {
       const auto margin = ParseBytes(arguments_.margin);
@@ -141,6 +141,15 @@ class FixVerb : public Verb {
       answer.written_to = arguments_.in_place;
     }
     return answer;
+  }
+
+  // What the log printed, else what the checkpoint says that a later stage starts from.
+  static nanochat::Flags Known(const FixSource& source) {
+    const auto script = command::ReadLaunches(source.text);
+    const bool later = script.launches.size() == 1 && script.launches[0].is_nanochat() &&
+                       script.launches[0].stage != nanochat::Stage::kBase;
+    if (source.known.depth || !later) return source.known;
+    return FlagsOfCheckpoint(script.launches[0], ResultsFolder(script.launches[0]));
   }
 
   // A single command is a run that died or will; a script says nothing about which of its runs.
