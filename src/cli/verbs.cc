@@ -5,6 +5,7 @@ namespace vramcast::cli {
 // The order of the help text: the order in which a newcomer needs them.
 std::vector<std::unique_ptr<Verb>> AllVerbs() {
   std::vector<std::unique_ptr<Verb>> verbs;
+  verbs.push_back(MakeFixVerb());
   verbs.push_back(MakeDryrunVerb());
   return verbs;
 }
