@@ -94,9 +94,21 @@ class Planner {
 
   Status FindFit(const LaunchScript& script, const Launch& launch, forecast::Request request,
                  FixedLaunch fixed) {
+    std::vector<FlagEdit> edits;
+    if (const auto plain = WithoutFp8(request, *fixed.before)) {
+      edits.push_back({EditKind::kRemove, "fp8", "", ""});
+      fixed.reasons.push_back("nanochat cannot run --fp8 as it is asked for on this card");
+      request.flags.fp8.reset();
+      if (plain->fits.value_or(false)) {
+        if (auto status = Edit(script, launch, edits, fixed); !status) return status;
+        fixed.after = *plain;
+        fixed.outcome = FixOutcome::kFixed;
+        Finish(request.flags, std::move(fixed));
+        return {};
+      }
+    }
     auto fit = forecast::FindBatch(request);
     if (!fit) return tl::make_unexpected(fit.error());
-    std::vector<FlagEdit> edits;
     if (!fit->device_batch_size) {
       // A metric of fixed shape can be what does not fit: training without it may.
       forecast::Request without = request;
@@ -136,6 +148,16 @@ class Planner {
     fixed.outcome = FixOutcome::kFixed;
     Finish(fit->flags, std::move(fixed));
     return {};
+  }
+
+  // The forecast without --fp8, where that flag is what nanochat could not run with.
+  static std::optional<forecast::Forecast> WithoutFp8(forecast::Request request,
+                                                      const forecast::Forecast& before) {
+    if (!before.refused || !request.flags.fp8.value_or(false)) return std::nullopt;
+    request.flags.fp8.reset();
+    const auto plain = forecast::Make(request);
+    if (!plain || plain->refused) return std::nullopt;
+    return *plain;
   }
 
   // It died although the forecast says that it fits: the next smaller batch size.
@@ -300,7 +322,7 @@ class Planner {
   }
 
   static std::string Reason(const forecast::Forecast& before, const forecast::Fit& fit) {
-    if (before.refused) return "nanochat would refuse the batch sizes as they were";
+    if (before.refused && !before.dies_in) return "nanochat would refuse what was asked for";
     std::string reason = "the largest device batch size that fits in every phase";
     if (before.dies_in) {
       reason += "; it was too large in the phase: " + std::string(PhaseTitle(*before.dies_in));

@@ -66,6 +66,20 @@ void AddForecast(Document& document, const FixedLaunch& launch) {
   }
 }
 
+void AddAlternatives(Document& document, const std::vector<forecast::Alternative>& all, bool fits,
+                     const std::string& title) {
+  bool first = true;
+  for (const forecast::Alternative& other : all) {
+    if (other.forecast.fits.value_or(false) != fits) continue;
+    if (std::exchange(first, false)) document.Add(Paragraph{title, Tone::kPlain});
+    document.Add(
+        Bullet{fmt::format("{}{}: {}.", other.description,
+                           other.needs_code_change ? " (needs a change of nanochat's code)" : "",
+                           DescribePeak(other.forecast)),
+               fits ? Tone::kGood : Tone::kPlain});
+  }
+}
+
 std::string OutcomeTitle(const FixedLaunch& launch) {
   switch (launch.outcome) {
     case FixOutcome::kFits:
@@ -97,16 +111,8 @@ void AddLaunch(Document& document, const FixedLaunch& launch, bool lines) {
     document.Add(Bullet{"Why: " + reason + ".", Tone::kPlain});
   }
   AddForecast(document, launch);
-  if (!launch.alternatives.empty()) {
-    document.Add(Paragraph{"What would fit:", Tone::kPlain});
-    for (const forecast::Alternative& other : launch.alternatives) {
-      document.Add(Bullet{
-          fmt::format("{}{}: {}", other.description,
-                      other.needs_code_change ? " (nanochat lacks it: a change of its code)" : "",
-                      DescribePeak(other.forecast)),
-          other.forecast.fits.value_or(false) ? Tone::kGood : Tone::kPlain});
-    }
-  }
+  AddAlternatives(document, launch.alternatives, true, "What would fit:");
+  AddAlternatives(document, launch.alternatives, false, "What would help, but not enough:");
   for (const std::string& note : launch.notes) {
     document.Add(Bullet{Sentence(note), Tone::kWarning});
   }
