@@ -51,7 +51,7 @@ struct RuleBook {
   RuleBook() {
     RE2::Options options(RE2::Latin1);
     any = std::make_unique<RE2::Set>(options, RE2::UNANCHORED);
-    for (const std::span<const Rule> rows : {GpuRules(), HostRules(), OtherRules()}) {
+    for (const std::span<const Rule> rows : {OtherRules(), GpuRules(), HostRules()}) {
       for (const Rule& rule : rows) {
         Compiled compiled{&rule, std::make_unique<RE2>(Expand(rule.pattern), options), {}};
         any->Add(Expand(rule.pattern), nullptr);
@@ -118,6 +118,8 @@ std::optional<Message> ReadMessage(const Compact& compact, size_t from, size_t n
   // The longest head has some 250 bytes.
   constexpr size_t kBefore = 220;
   constexpr size_t kAfter = 400;
+  // A wrapped or coloured anchor is not found; the next one stands a few words behind the head.
+  constexpr size_t kShortBefore = 32;
   const std::string_view text = compact.text;
   const size_t begin = std::max(from, near > kBefore ? near - kBefore : 0);
   const size_t end = std::min(text.size(), near_end + kAfter);
@@ -143,7 +145,7 @@ std::optional<Message> ReadMessage(const Compact& compact, size_t from, size_t n
     while (rule.pattern->Match(slice, start, slice.size(), RE2::UNANCHORED, groups.data(),
                                static_cast<int>(groups.size()))) {
       const size_t stop = static_cast<size_t>(groups[0].data() - slice.data()) + groups[0].size();
-      if (begin + stop > near) {
+      if (begin + stop + kShortBefore > near) {
         if (best == nullptr || groups[0].data() < best_groups[0].data()) {
           best = &rule;
           best_groups = groups;

@@ -31,8 +31,9 @@ struct Message {
   size_t end = 0;
 };
 
-// The first message that begins at or after `from` and touches [near, near_end); nothing if none
-// does. What follows a message's head is read as far as it belongs to it.
+// The first message that begins at or after `from`, before `near_end`, and whose head ends at
+// `near` or a few words before; nothing if there is none. What follows a message's head is read as
+// far as it belongs to it.
 std::optional<Message> ReadMessage(const Compact& compact, size_t from, size_t near,
                                    size_t near_end);
 

@@ -13,7 +13,7 @@ constexpr Rule kRules[] = {
     {W::kIllegalAccess, F::kPytorch, R"(illegalmemoryaccess|cuda_error_illegal_address)"},
     {W::kDeviceAssert, F::kPytorch, R"(device-sideasserttriggered)"},
     {W::kGarbageSize, F::kPytorch,
-     R"((?:(?:cuda|hip)?outofmemory\.?)?triedtoallocatemorethan1ebmemory)"},
+     R"((?:[a-z]{0,16}error:)?(?:(?:cuda|hip)?outofmemory\.?)?triedtoallocatemorethan1ebmemory)"},
     {W::kNcclTimeout, F::kPytorch, R"(watchdogcaughtcollectiveoperationtimeout)"},
 };
 

@@ -46,12 +46,16 @@ bool Contains(std::string_view text, std::string_view part) {
 // cannot be told (a wrapped word, a colour code) passes.
 bool WorthReading(std::string_view text, size_t at) {
   const char first = static_cast<char>(text[at] | 0x20);
-  if ((first != 'm' && first != 'a') || text.substr(std::min(at + 7, text.size()), 6) == "ion on") {
+  const char second = static_cast<char>(text[at + 1] | 0x20);
+  const bool common = (first == 'm' && second == 'e') || (first == 'a' && second == 'l');
+  const size_t behind = std::min<size_t>(at, 40);
+  if (!common || text.substr(std::min(at + 7, text.size()), 6) == "ion on" ||
+      Contains(text.substr(at - behind, behind), "\x1b")) {
     return true;
   }
   const auto is_letter = [](char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; };
   size_t end = at;
-  const size_t floor = at > 40 ? at - 40 : 0;
+  const size_t floor = at - behind;
   while (end > floor && !is_letter(text[end - 1])) {
     --end;
   }
@@ -278,8 +282,12 @@ class Scanner::Impl {
       event.pid = head.pid;
     }
     Reconsider(event, begin, end);
-    handled_until_ = std::max(handled_until_, end);
-    scanned_ = std::max(scanned_, end);
+    // Another rank may have begun its own message between the lines of this one.
+    const size_t past = IsInterleaved(lines, begin - start, end - start)
+                            ? std::min(end, LineEnd(begin, kMessageAhead))
+                            : end;
+    handled_until_ = std::max(handled_until_, past);
+    scanned_ = std::max(scanned_, past);
     const Place told_until = PlaceOf(end);
     if (const auto known = ledger_.Fold(event, told_until)) {
       if (ledger_.at(*known).frames.empty()) {
@@ -293,6 +301,17 @@ class Scanner::Impl {
     const size_t to = LineEnd(end, 512);
     event.evidence = buffer_.substr(from, std::min(to - from, kMostEvidence));
     ledger_.Add(std::move(event), told_until);
+  }
+
+  static bool IsInterleaved(const std::vector<CleanLine>& lines, size_t begin, size_t end) {
+    const auto rank = lines[LineAt(lines, begin)].rank;
+    const size_t last = LineAt(lines, end - 1);
+    for (size_t i = LineAt(lines, begin); i <= last; ++i) {
+      if (lines[i].rank != rank) {
+        return true;
+      }
+    }
+    return false;
   }
 
   // "CUDA out of memory" in the middle of a sentence is talk about it. It counts with its numbers,
@@ -393,11 +412,19 @@ class Scanner::Impl {
   }
 
   std::vector<Frame> Stack(size_t begin, std::optional<int64_t> rank) const {
-    const size_t from = LineStart(Back(begin, kFramesBehind), 4096);
     const size_t to = LineEnd(std::min(begin + kFramesAhead, buffer_.size()), 4096);
-    const std::vector<CleanLine> lines =
-        CleanLines(std::string_view(buffer_).substr(from, to - from));
-    return ReadFrames(lines, LineAt(lines, begin - from), rank);
+    std::vector<Frame> frames;
+    // Most tracebacks are short; the wide look is for those that are not.
+    for (const size_t behind : {kFramesBehind / 8, kFramesBehind}) {
+      const size_t from = LineStart(Back(begin, behind), 4096);
+      const std::string_view raw = std::string_view(buffer_).substr(from, to - from);
+      const std::vector<CleanLine> lines = CleanLines(raw);
+      frames = ReadFrames(lines, LineAt(lines, begin - from), rank);
+      if (frames.empty() || Contains(raw.substr(0, begin - from), "Traceback (most recent")) {
+        break;
+      }
+    }
+    return frames;
   }
 
   bool NamesTraining() const {
