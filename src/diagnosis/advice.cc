@@ -39,6 +39,21 @@ std::string Moment(const crashlog::OomEvent& event) {
   return text;
 }
 
+// What will happen, where nothing has happened yet.
+std::string Outlook(const forecast::Forecast& f) {
+  if (!f.fits || !f.capacity) {
+    return fmt::format("No log was given. This command needs {} of GPU memory ({}).",
+                       FormatBytes(f.peak_device), PhaseTitle(f.peak_phase));
+  }
+  return fmt::format(
+      "No log was given. By the forecast this command {}: it needs {} ({} to {}) "
+      "and may take {}{}.",
+      *f.fits ? "fits" : "does not fit", FormatBytes(f.peak_device),
+      FormatBytes(f.device_interval.low), FormatBytes(f.device_interval.high),
+      FormatBytes(*f.capacity),
+      f.dies_in ? fmt::format("; it will die in the {}", PhaseTitle(*f.dies_in)) : "");
+}
+
 void Gradual(const Case& c, std::vector<std::string>& next) {
   next.push_back(
       "It fitted many times before, so something grew or one batch was larger than all before: "
@@ -112,8 +127,8 @@ std::string Summary(const Case& c) {
 
 std::string SummaryWithoutDeath(const Diagnosis& d) {
   if (d.logs.empty()) {
-    return d.job && !d.job->verdict.empty() ? fmt::format("No log was given; {}.", d.job->verdict)
-                                            : "No log was given.";
+    return d.job && d.job->forecast ? Outlook(*d.job->forecast)
+                                    : "No log was given, and no forecast can be made.";
   }
   uint64_t lines = 0, bytes = 0;
   bool finished = false;

@@ -139,7 +139,8 @@ Case MakeCase(const Log& log, size_t event) {
   c.source = fmt::format("{}:{}", log.name, c.event->place.line);
   c.figures = FiguresOf(*c.event);
   c.loading_weights = c.event->phase == Phase::kModelInit || c.event->phase == Phase::kResume;
-  c.serving = c.event->phase == Phase::kInference || IsServer(c.event->framework);
+  c.serving = c.event->phase == Phase::kInference || IsServer(c.event->framework) ||
+              Mentions(c, R"(\bvllm\b|EngineCore|\bsglang\b)");
   for (const crashlog::Frame& frame : c.event->frames) {
     const std::string where = frame.file + " " + frame.function + " " + frame.code;
     c.no_grad = c.no_grad || Matches(where, Compiled("no_grad|inference_mode|decorate_context|"
@@ -149,6 +150,10 @@ Case MakeCase(const Log& log, size_t event) {
     c.expandable_segments =
         c.expandable_segments || Matches(setting, Compiled("expandable_segments *:? *True"));
   }
+  c.nanochat =
+      log.report.nanochat.any() ||
+      Mentions(c, R"(nanochat[/\\](gpt|engine|core_eval|optim|muon|adamw)\.py|)"
+                  R"(scripts[./\\](base_train|mid_train|chat_sft|chat_rl|base_eval|chat_eval))");
   c.one_request_is_one_tensor = IsOneTensor(c.event->wording);
   FillMemory(c);
   FillProgress(c);

@@ -26,6 +26,7 @@ struct Case {
   bool serving = false;              // a server, or inference at all: no training
   bool no_grad = false;              // no_grad or inference_mode is on the stack
   bool expandable_segments = false;  // switched on already
+  bool nanochat = false;             // the program is nanochat, by what it printed or its files
   // One request is one tensor. Not so for XLA, which asks for a whole program's buffers at once,
   // and for servers that name the share they want.
   bool one_request_is_one_tensor = true;

@@ -53,7 +53,36 @@ nanochat::Flags FlagsOf(const crashlog::NanochatFacts& facts) {
   flags.vocab_size = facts.vocab_size;
   flags.world_size = facts.world_size;
   flags.window_pattern = facts.window_pattern;
+  if (facts.depth && *facts.depth > 0 && facts.model_dim && *facts.model_dim % *facts.depth == 0) {
+    flags.aspect_ratio = *facts.model_dim / *facts.depth;
+  }
   return flags;
+}
+
+// A launch that means what nanochat printed of itself. Nothing if the depth is not among it.
+std::optional<std::string> CommandFromFacts(const crashlog::NanochatFacts& facts) {
+  if (!facts.depth) {
+    return std::nullopt;
+  }
+  const std::string script = facts.script.value_or("scripts.base_train");
+  if (!command::StageOfProgram(script)) {
+    return std::nullopt;
+  }
+  std::string text = facts.world_size.value_or(1) > 1
+                         ? fmt::format("torchrun --standalone --nproc_per_node={} -m {} --",
+                                       *facts.world_size, script)
+                         : fmt::format("python -m {}", script);
+  const std::pair<const char*, std::optional<int64_t>> flags[] = {
+      {"depth", facts.depth},
+      {"max-seq-len", facts.max_seq_len},
+      {"device-batch-size", facts.device_batch_size},
+      {"total-batch-size", facts.total_batch_size}};
+  for (const auto& [name, value] : flags) {
+    if (value) {
+      text += fmt::format(" --{}={}", name, *value);
+    }
+  }
+  return text;
 }
 
 Surroundings SurroundingsOf(const Log* log, const Case* c, const Hints& hints) {
@@ -102,7 +131,31 @@ std::optional<Job> JobOf(const Log* log, const Case* c, const Hints& hints) {
       return job;
     }
   }
+  if (auto text = CommandFromFacts(log->report.nanochat)) {
+    auto job = MakeJob(command::ReadLaunches(std::move(*text)), around);
+    if (job) {
+      job->notes.push_back(
+          "the log holds no launch command; this one is made of what nanochat printed of itself");
+    }
+    return job;
+  }
   return std::nullopt;
+}
+
+// For a command that will die: as if it had, where the forecast says.
+std::vector<Remedy> RemediesBeforehand(const Job& job) {
+  std::vector<Remedy> remedies;
+  if (!job.forecast || job.forecast->fits.value_or(true)) {
+    return remedies;
+  }
+  Log log;
+  log.name = "forecast";
+  OomEvent event;
+  event.is_vram_oom = true;
+  event.phase = job.forecast->dies_in.value_or(Phase::kUnknown);
+  log.report.events.push_back(event);
+  CorrectLaunch(MakeCase(log, 0), Cause::kCapacity, job, remedies);
+  return remedies;
 }
 
 void Count(Diagnosis& d) {
@@ -138,6 +191,9 @@ Diagnosis Diagnose(std::vector<Log> logs, const Hints& hints) {
   if (!d.main) {
     d.job = JobOf(d.logs.empty() ? nullptr : &d.logs.front(), nullptr, hints);
     d.summary = SummaryWithoutDeath(d);
+    if (d.logs.empty() && d.job) {
+      d.remedies = RemediesBeforehand(*d.job);
+    }
     return d;
   }
 

@@ -18,6 +18,7 @@ void FillIn(std::optional<T>& flag, const std::optional<T>& logged) {
 // What the command leaves open and the run printed.
 void Complete(nanochat::Flags& flags, const nanochat::Flags& logged) {
   FillIn(flags.depth, logged.depth);
+  FillIn(flags.aspect_ratio, logged.aspect_ratio);
   FillIn(flags.max_seq_len, logged.max_seq_len);
   FillIn(flags.device_batch_size, logged.device_batch_size);
   FillIn(flags.total_batch_size, logged.total_batch_size);

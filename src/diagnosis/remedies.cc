@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
+
+#include "command/edit.h"
 
 namespace vramcast::diagnosis {
 namespace {
@@ -10,13 +13,23 @@ namespace {
 // A second cause is worth its remedies if it is this likely.
 constexpr double kWorthMentioning = 0.25;
 
+// The command with NAME=value before it, or the assignment alone where no command is known.
+std::string WithEnvironment(const Job* job, std::string_view name, std::string_view value) {
+  if (job != nullptr) {
+    if (auto edited = command::SetEnvironment(job->script, job->launch(), name, value)) {
+      return std::move(edited->text);
+    }
+  }
+  return fmt::format("{}={}", name, value);
+}
+
 void ForCause(const Case& c, Cause cause, const Job* job, std::vector<Remedy>& remedies) {
   switch (cause) {
     case Cause::kHostMemory:
       AdviseHost(c, remedies);
       return;
     case Cause::kNotMemory:
-      AdviseNotMemory(c, remedies);
+      AdviseNotMemory(c, job, remedies);
       return;
     case Cause::kOtherProcess:
       AdviseNeighbours(c, remedies);
@@ -85,12 +98,14 @@ void AdviseNeighbours(const Case& c, std::vector<Remedy>& remedies) {
          "torch.cuda.set_device(int(os.environ[\"LOCAL_RANK\"]))",
          {}});
   }
-  if (!pids.empty()) {
+  if (!pids.empty() && sibling.empty()) {
     std::string listed = pids;
     std::replace(listed.begin(), listed.end(), ' ', ',');
     remedies.push_back({"look at who holds the memory, and end it if it is yours and not needed",
                         fmt::format("ps -o pid,user,etime,args -p {}\nkill {}", listed, pids),
                         {}});
+  } else if (!sibling.empty()) {
+    return;
   } else if (Mentions(c, R"(\bHIP\b|ROCm|rocm)")) {
     remedies.push_back({"find out who holds the card, and end it", "rocm-smi --showpids", {}});
   } else if (Mentions(c, R"(\bNPU\b)")) {
@@ -107,7 +122,7 @@ void AdviseNeighbours(const Case& c, std::vector<Remedy>& remedies) {
        {}});
 }
 
-void AdviseNotMemory(const Case& c, std::vector<Remedy>& remedies) {
+void AdviseNotMemory(const Case& c, const Job* job, std::vector<Remedy>& remedies) {
   if (Mentions(c, R"(CUDNN_STATUS|cuDNN)")) {
     remedies.push_back(
         {"compare the cuDNN that is loaded with the one that PyTorch was built against; a second "
@@ -153,7 +168,7 @@ void AdviseNotMemory(const Case& c, std::vector<Remedy>& remedies) {
   remedies.push_back(
       {"find the true error: run with synchronous launches, so that the line which "
        "fails is the line which is shown",
-       "CUDA_LAUNCH_BLOCKING=1",
+       WithEnvironment(job, "CUDA_LAUNCH_BLOCKING", "1"),
        {}});
   remedies.push_back({"or run one batch on the CPU, where an index out of range is named as such",
                       "CUDA_VISIBLE_DEVICES=\"\"",

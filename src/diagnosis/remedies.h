@@ -21,7 +21,9 @@ bool AdviseFramework(const Case& c, Cause cause, std::vector<Remedy>& remedies);
 void AdvisePytorch(const Case& c, Cause cause, const Job* job, std::vector<Remedy>& remedies);
 void AdviseNeighbours(const Case& c, std::vector<Remedy>& remedies);
 void AdviseHost(const Case& c, std::vector<Remedy>& remedies);
-void AdviseNotMemory(const Case& c, std::vector<Remedy>& remedies);
+void AdviseNotMemory(const Case& c, const Job* job, std::vector<Remedy>& remedies);
+// nanochat without a command that could be corrected: its flags as the newest revision writes them.
+void AdviseNanochat(const Case& c, std::vector<Remedy>& remedies);
 
 // PYTORCH_ALLOC_CONF, PYTORCH_CUDA_ALLOC_CONF or PYTORCH_HIP_ALLOC_CONF: as the message's own hint
 // spells it. PYTORCH_CUDA_ALLOC_CONF where it names none, which every version since 1.10 reads.

@@ -15,10 +15,11 @@ struct Advice {
 
 // The sign is looked for in the framework's name and in the lines around the message.
 constexpr Advice kAdvice[] = {
-    {"vllm", Cause::kCapacity,
+    {"vllm|EngineCore", Cause::kCapacity,
      "let the server hold less at once: shorter sequences, fewer of them, or more GPUs",
      "--max-model-len 8192 --max-num-seqs 16 --tensor-parallel-size 2"},
-    {"vllm", Cause::kRequestTooLarge, "profile and serve with fewer and shorter sequences",
+    {"vllm|EngineCore", Cause::kRequestTooLarge,
+     "profile and serve with fewer and shorter sequences",
      "--max-num-seqs 16 --max-num-batched-tokens 2048"},
     {"No available memory for the cache blocks", Cause::kSoftwareCap,
      "give the server a larger share of the card (the default is 0.9), or a shorter maximum length",

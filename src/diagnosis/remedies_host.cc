@@ -43,6 +43,13 @@ constexpr HostAdvice kMechanisms[] = {
      "free -g"},
 };
 
+// Killed from outside, without a word of its own.
+bool WasKilled(crashlog::Wording wording) {
+  using crashlog::Wording;
+  return wording == Wording::kSigkill || wording == Wording::kExit137 ||
+         wording == Wording::kBareKilled || wording == Wording::kKernelOomKiller;
+}
+
 }  // namespace
 
 void AdviseHost(const Case& c, std::vector<Remedy>& remedies) {
@@ -68,8 +75,7 @@ void AdviseHost(const Case& c, std::vector<Remedy>& remedies) {
            "free -g",
            {}});
     }
-  } else if (Mentions(c,
-                      R"(SIGKILL|exitcode *: *-9|return code = -9|\bKilled\b|exit code:? *137)")) {
+  } else if (WasKilled(c.event->wording)) {
     remedies.push_back(
         {"make sure that it was the kernel's out-of-memory killer: it names the "
          "process and its size",

@@ -37,6 +37,9 @@ class Nanochat {
     } else if (!c_.loading_weights) {
       HalfTheBatch();
     }
+    if (remedies_.empty()) {
+      AdviseNanochat(c_, remedies_);
+    }
   }
 
  private:

@@ -1,6 +1,8 @@
 // What helps a PyTorch program, by cause and by the moment at which it died.
 #include <fmt/format.h>
 
+#include <cstdlib>
+
 #include "command/edit.h"
 #include "diagnosis/remedies.h"
 #include "diagnosis/suspects.h"
@@ -18,7 +20,37 @@ constexpr std::string_view kRecord =
     "# then, in a shell:\n"
     "vramcast snapshot oom.pickle";
 
-bool IsNanochat(const Job* job) { return job != nullptr && job->launch().is_nanochat(); }
+bool IsNanochat(const Case& c, const Job* job) {
+  return c.nanochat || (job != nullptr && job->launch().is_nanochat());
+}
+
+}  // namespace
+
+void AdviseNanochat(const Case& c, std::vector<Remedy>& remedies) {
+  if (c.event->pattern == Pattern::kEvaluation && c.event->phase == Phase::kCoreMetric) {
+    remedies.push_back(
+        {"no flag makes CORE's batches smaller: train without it, and evaluate the "
+         "checkpoint afterwards on an empty card",
+         "--core-metric-every=-1",
+         {}});
+  }
+  if (c.loading_weights) {
+    remedies.push_back(
+        {"it died before the first batch, so only a smaller model helps (or more "
+         "GPUs for the optimizer's state)",
+         "vramcast fit --table",
+         {}});
+    return;
+  }
+  remedies.push_back(
+      {"halve --device-batch-size (or --device_batch_size before January 2026); the "
+       "total batch stays, by gradient accumulation. With the launch command "
+       "vramcast computes the largest that fits",
+       "vramcast diagnose LOG -- torchrun … -m scripts.base_train …",
+       {}});
+}
+
+namespace {
 
 void Fragmented(const Case& c, const Job* job, std::vector<Remedy>& remedies) {
   const std::string& version = c.event->version;
@@ -34,7 +66,7 @@ void Fragmented(const Case& c, const Job* job, std::vector<Remedy>& remedies) {
     remedies.push_back({"keep large blocks whole, so that large requests can use them again",
                         AllocConfName(c) + "=max_split_size_mb:512",
                         {}});
-  } else if (c.expandable_segments || IsNanochat(job)) {
+  } else if (c.expandable_segments || IsNanochat(c, job)) {
     remedies.push_back(
         {"expandable segments are on already, so let batches have one shape: pad to "
          "a fixed length, or sort by length",
@@ -133,6 +165,15 @@ void TooLarge(const Case& c, std::vector<Remedy>& remedies) {
 void OneRequest(const Case& c, std::vector<Remedy>& remedies) {
   const auto& request = c.figures.requested;
   const std::string size = request ? FormatBytes(*request) : "this size";
+  const auto& allocated = c.figures.allocated;
+  if (request && allocated && std::abs((*request - *allocated).count()) * 100 < request->count()) {
+    remedies.push_back({"a second copy of all that is allocated (" + size +
+                            ") is being made: shard weights, gradients and optimizer state over "
+                            "the ranks, so that no rank holds everything",
+                        "torch.distributed.fsdp.fully_shard(model)  # or DeepSpeed ZeRO stage 3",
+                        {}});
+    return;
+  }
   if (Mentions(c, R"(rand_strided|autotune|benchmark)")) {
     remedies.push_back({"switch the compiler's autotuning off: it copies inputs to measure kernels",
                         "TORCHINDUCTOR_MAX_AUTOTUNE=0",
@@ -210,7 +251,7 @@ void Outside(const Case& c, std::vector<Remedy>& remedies) {
 
 void Refused(const Case& c, const Job* job, std::vector<Remedy>& remedies) {
   const bool expandable = c.expandable_segments || c.event->wording == Wording::kDriverError;
-  if (expandable && !IsNanochat(job)) {
+  if (expandable && !IsNanochat(c, job)) {
     remedies.push_back(
         {"switch expandable segments off: drivers on WSL2 and Jetson refuse their "
          "virtual-memory calls although memory is free",
@@ -237,13 +278,11 @@ void Refused(const Case& c, const Job* job, std::vector<Remedy>& remedies) {
 void AdvisePytorch(const Case& c, Cause cause, const Job* job, std::vector<Remedy>& remedies) {
   switch (cause) {
     case Cause::kCapacity:
-      if (!IsNanochat(job)) {
-        TooLarge(c, remedies);
-      }
-      break;
     case Cause::kRequestTooLarge:
-      if (!IsNanochat(job)) {
-        OneRequest(c, remedies);
+      if (!IsNanochat(c, job)) {
+        cause == Cause::kCapacity ? TooLarge(c, remedies) : OneRequest(c, remedies);
+      } else if (job == nullptr) {
+        AdviseNanochat(c, remedies);
       }
       break;
     case Cause::kFragmentation:

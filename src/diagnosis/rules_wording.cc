@@ -42,7 +42,6 @@ constexpr Sign kSigns[] = {
      "the program gives itself only a fraction of the card"},
     {R"(Non-zero status code returned while running)", Cause::kGrowthOverTime, kHint,
      "the session had been loaded and died in use"},
-    {R"(batch.?size *[=:] *\d)", Cause::kCapacity, kHint / 2, "the batch size is set here"},
 };
 
 void Signs(const Case& c, Ballot& ballot) {
@@ -212,6 +211,9 @@ void Prior(const Case& c, Ballot& ballot) {
       break;
     case Wording::kCudnnNoAlgorithm:
       ballot.Add(Cause::kUnknown, 1.2 * kHint, message);
+      if (auto batch = Quote(c, R"(batch.?size *[=:] *\d)")) {
+        ballot.Add(Cause::kCapacity, kHint / 2, {std::move(*batch)});
+      }
       break;
     case Wording::kTensorflowPool:
       // A request of this size is the pool itself, which TensorFlow tries to make smaller next.
