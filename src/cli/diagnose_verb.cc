@@ -100,6 +100,11 @@ void AddRemedies(const Diagnosis& d, bool explain, Document& document) {
   }
 }
 
+// Text holds no NUL bytes, save a few where a disk or a pipe failed.
+bool IsBinary(const crashlog::LogReport& report) {
+  return report.looks_binary || report.nul_bytes * 1000 > report.bytes;
+}
+
 Document ToDocument(const Diagnosis& d, bool explain) {
   Document document;
   document.Add(Paragraph{d.summary, d.main ? Tone::kBad : Tone::kPlain});
@@ -168,7 +173,7 @@ class DiagnoseVerb : public Verb {
     std::optional<Error> unreadable;
     for (const std::string& file : files_) {
       auto log = diagnosis::ReadLog(file);
-      if (log && log->report.looks_binary && log->report.events.empty()) {
+      if (log && log->report.events.empty() && IsBinary(log->report)) {
         log = UnreadableError(fmt::format("{} is not text: no log of a run", log->name));
       }
       if (log) {

@@ -66,7 +66,7 @@ TEST(Diagnosis, TheFirstToDieIsFoundByTheTimesOfTheLogs) {
                           {"early.log", "2026-05-01 10:00:03 step\n" + Message(0, 0)}});
   EXPECT_EQ(d.logs[d.deaths[*d.main].log].name, "early.log");
   EXPECT_THAT(d.others, Contains(HasSubstr("rank 0 (early.log) died first")));
-  EXPECT_THAT(d.others, Contains(HasSubstr("rank 1 (late.log) died of the same")));
+  EXPECT_THAT(d.others, Contains(HasSubstr("Died of the same: rank 1 (late.log)")));
 }
 
 TEST(Diagnosis, ACommandIsForecastAndComparedWithTheCrash) {

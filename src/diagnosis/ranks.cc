@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <set>
 
 #include "base/text.h"
 
@@ -40,13 +39,13 @@ std::optional<std::string> TimeOf(const Diagnosis& d, const Death& death) {
 
 std::string Who(const Diagnosis& d, const Death& death) {
   const crashlog::OomEvent& event = EventOf(d, death);
-  std::string who = event.rank     ? fmt::format("rank {}", *event.rank)
-                    : event.device ? fmt::format("GPU {}", *event.device)
-                                   : "another process";
-  if (d.logs.size() > 1) {
-    who += fmt::format(" ({})", d.logs[death.log].name);
-  }
-  return who;
+  return event.rank     ? fmt::format("rank {}", *event.rank)
+         : event.device ? fmt::format("GPU {}", *event.device)
+                        : "another process";
+}
+
+std::string InLog(const Diagnosis& d, size_t log) {
+  return d.logs.size() > 1 ? fmt::format(" ({})", d.logs[log].name) : "";
 }
 
 }  // namespace
@@ -68,36 +67,35 @@ std::vector<std::string> CompareRanks(const Diagnosis& d) {
     return sentences;
   }
   const Death& main = d.deaths[*d.main];
-  std::vector<std::string> alike;
-  std::map<Cause, std::vector<std::string>> different;
-  std::set<std::string> named = {Who(d, main)};
+  // Each rank of a log is named once for each cause, however often it tried again.
+  std::map<Cause, std::map<size_t, std::vector<std::string>>> others;
   for (size_t i = 0; i < d.deaths.size(); ++i) {
-    if (i == *d.main) {
-      continue;
-    }
     const Death& death = d.deaths[i];
     const std::string who = Who(d, death);
-    if (!named.insert(who).second && death.cause == main.cause) {
+    if (i == *d.main ||
+        (death.cause == main.cause && death.log == main.log && who == Who(d, main))) {
       continue;
     }
-    if (death.cause == main.cause) {
-      alike.push_back(who);
-    } else {
-      different[death.cause].push_back(who);
+    std::vector<std::string>& names = others[death.cause][death.log];
+    if (std::find(names.begin(), names.end(), who) == names.end()) {
+      names.push_back(who);
     }
   }
   const bool across = std::any_of(d.deaths.begin(), d.deaths.end(),
                                   [&](const Death& death) { return death.log != main.log; });
   if (across) {
     sentences.push_back(TimeOf(d, main)
-                            ? fmt::format("{} died first.", Who(d, main))
+                            ? fmt::format("{}{} died first.", Who(d, main), InLog(d, main.log))
                             : "The logs print no times, so who died first is not known.");
   }
-  if (!alike.empty()) {
-    sentences.push_back(fmt::format("{} died of the same.", Join(alike, ", ")));
-  }
-  for (const auto& [cause, who] : different) {
-    sentences.push_back(fmt::format("{}: {}.", Join(who, ", "), CauseTitle(cause)));
+  for (const auto& [cause, by_log] : others) {
+    std::vector<std::string> parts;
+    for (const auto& [log, names] : by_log) {
+      parts.push_back(Join(names, ", ") + InLog(d, log));
+    }
+    sentences.push_back(cause == main.cause
+                            ? fmt::format("Died of the same: {}.", Join(parts, "; "))
+                            : fmt::format("{}: {}.", Join(parts, "; "), CauseTitle(cause)));
   }
   return sentences;
 }

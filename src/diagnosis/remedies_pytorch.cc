@@ -204,7 +204,7 @@ void Capped(const Case& c, std::vector<Remedy>& remedies) {
     remedies.push_back(
         {fmt::format("raise the limit of {} that this process was given, or take it away",
                      FormatBytes(*c.figures.allowed)),
-         "grep -rn -E 'set_per_process_memory_fraction|per_process_memory_fraction' . ; "
+         "grep -rn -E 'set_per_process_memory_fraction|per_process_memory_fraction' .\n"
          "torch.cuda.set_per_process_memory_fraction(1.0)",
          {}});
     return;
