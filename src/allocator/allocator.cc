@@ -22,11 +22,12 @@ Allocator::Allocator(const AllocatorSettings& settings, Device& device,
   }
 }
 
-FreeSet& Allocator::Set(PoolId pool, StreamId stream) {
+FreeSet& Allocator::MakeSet(PoolId pool, StreamId stream) {
   if (pool >= sets_.size()) sets_.resize(pool + 1u);
   auto& streams = sets_[pool];
   if (stream >= streams.size()) streams.resize(stream + 1u);
   if (!streams[stream]) streams[stream] = std::make_unique<FreeSet>();
+  if (stream == 0 && pool < usual_sets_.size()) usual_sets_[pool] = streams[stream].get();
   return *streams[stream];
 }
 

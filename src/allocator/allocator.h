@@ -3,6 +3,7 @@
 // first when the device refuses, and when memory runs out.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -70,7 +71,11 @@ class Allocator {
     PoolId pool;
   };
 
-  FreeSet& Set(PoolId pool, StreamId stream);
+  FreeSet& Set(PoolId pool, StreamId stream) {
+    const bool usual = pool < usual_sets_.size() && stream == 0 && usual_sets_[pool] != nullptr;
+    return usual ? *usual_sets_[pool] : MakeSet(pool, stream);
+  }
+  FreeSet& MakeSet(PoolId pool, StreamId stream);
   std::vector<BlockId>& Unmapped(PoolId pool, StreamId stream);
   uint64_t Tie(const Block& block) const;
   void InsertFree(BlockId id);
@@ -110,6 +115,7 @@ class Allocator {
   RowPool<BlockId, Block> blocks_;
   RowPool<SegmentId, Segment> segments_;
   std::vector<std::vector<std::unique_ptr<FreeSet>>> sets_;  // by pool and stream
+  std::array<FreeSet*, 2> usual_sets_ = {};                  // of the default stream, found at once
   std::vector<std::vector<std::vector<BlockId>>> unmapped_;  // the same; in order of address
   std::vector<uint32_t> calls_;                              // of GetFreeBlock, by pool
   uint64_t next_number_ = 1;

@@ -4,8 +4,7 @@
 
 namespace vramcast {
 
-Run Play(const Trace& trace, const AllocatorSettings& settings, const DeviceSpec& spec) {
-  SimulatedDevice device(spec);
+void OccupyStart(const Trace& trace, SimulatedDevice& device) {
   for (const StartSegment& segment : trace.start) {
     if (!segment.is_expandable) {
       device.Occupy(segment.address, segment.size.count());
@@ -16,6 +15,11 @@ Run Play(const Trace& trace, const AllocatorSettings& settings, const DeviceSpec
       if (block.state != BlockState::kUnmapped) device.Occupy(segment.address, block.size.count());
     }
   }
+}
+
+Run Play(const Trace& trace, const AllocatorSettings& settings, const DeviceSpec& spec) {
+  SimulatedDevice device(spec);
+  OccupyStart(trace, device);
   Player player(trace, settings, device);
   const auto count = static_cast<uint32_t>(trace.events.size());
   for (uint32_t i = 0; i < count; ++i) {

@@ -32,6 +32,8 @@ class Player {
   void BindOutside(uint32_t i);
   Allocator& allocator() { return allocator_; }
   const Allocator& allocator() const { return allocator_; }
+  // By AllocationId: the size of its block in units of 512 bytes, once it was allocated.
+  const std::vector<uint32_t>& units() const { return units_; }
   const std::optional<OutOfMemory>& oom() const { return oom_; }  // the first
 
   // What the events played so far amount to. With the composition at the peak.
@@ -63,6 +65,9 @@ class Player {
   uint32_t allocations_ = 0;
   std::optional<OutOfMemory> oom_;
 };
+
+// Takes from the device what the trace's start state holds.
+void OccupyStart(const Trace& trace, SimulatedDevice& device);
 
 // What was allocated after event `last` (kStartOfTrace: before the first) when the blocks of the
 // allocations have these sizes, in units of 512 bytes by AllocationId.

@@ -28,6 +28,7 @@ class Prover {
     proof_.segments_predicted = device_.predicted;
     CompareEnd();
     proof_.run = player_.Finish();
+    proof_.units = player_.units();
     return std::move(proof_);
   }
 

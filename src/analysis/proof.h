@@ -35,7 +35,8 @@ struct Proof {
   bool final_free_equal = false;    // all free blocks, address and size
   // Events at which torch.cuda.empty_cache() must have been called.
   std::vector<uint32_t> empty_caches;
-  Run run;  // peaks within the recording, its initial state included
+  std::vector<uint32_t> units;  // by AllocationId: size of its block in 512 bytes
+  Run run;                      // peaks within the recording, its initial state included
 
   bool exact() const {
     return allocations == at_recorded_address + late_slack && segments == segments_predicted &&

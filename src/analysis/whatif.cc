@@ -1,5 +1,9 @@
 #include "analysis/whatif.h"
 
+#include <algorithm>
+
+#include "allocator/rounding.h"
+
 namespace vramcast {
 namespace {
 
@@ -13,8 +17,18 @@ bool SameLayout(const AllocatorSettings& a, const AllocatorSettings& b) {
 AddressOrder OrderOf(const DeviceRecording& device) {
   int64_t up = 0;
   uint64_t last = 0;
+  // Of expandable segments only the ranges of the two pools show where fresh ones come from.
+  uint64_t small_range = 0, large_range = 0;
   for (size_t i = 0; i < device.trace.events.size(); ++i) {
-    if (device.trace.events[i].action != Action::kSegmentAlloc) continue;
+    const Event& event = device.trace.events[i];
+    if (event.action == Action::kSegmentMap && event.stream == 0) {
+      const bool is_small = event.size.count() <= kSmallBuffer;
+      const uint64_t other = is_small ? large_range : small_range;
+      uint64_t& range = is_small ? small_range : large_range;
+      if (range == 0 && other != 0) up += device.addresses[i] > other ? 1 : -1;
+      if (range == 0) range = device.addresses[i];
+    }
+    if (event.action != Action::kSegmentAlloc) continue;
     if (last != 0) up += device.addresses[i] > last ? 1 : -1;
     last = device.addresses[i];
   }

@@ -1,9 +1,28 @@
 #include "snapshot/read.h"
 
+#include <string_view>
+
 #include "snapshot/json_reader.h"
+#include "trace/file.h"
 
 namespace vramcast::snapshot {
 namespace {
+
+// vramcast's own trace file: read as a whole, since it is small.
+Result<Recording> ReadTrace(Source& source, const ReadLimits& limits) {
+  std::vector<uint8_t> content;
+  for (size_t have = 0;;) {
+    if (have > limits.memory / 8) return UnreadableError("the trace file is too large", have);
+    content.resize(std::max<size_t>(2 * have, 1 << 20));
+    const auto n = source.Read({content.data() + have, content.size() - have});
+    if (!n) return tl::make_unexpected(n.error());
+    have += *n;
+    if (*n == 0) {
+      content.resize(have);
+      return ReadTraceContent(content);
+    }
+  }
+}
 
 Result<Recording> Read(std::unique_ptr<Source> packed, const ReadLimits& limits) {
   auto unpacked = Unpack(std::move(packed));
@@ -11,6 +30,9 @@ Result<Recording> Read(std::unique_ptr<Source> packed, const ReadLimits& limits)
   PeekSource source(std::move(*unpacked));
   const auto head = source.Peek(16);
   if (!head) return tl::make_unexpected(head.error());
+
+  const std::string_view magic(reinterpret_cast<const char*>(head->data()), head->size());
+  if (kTraceMagic.starts_with(magic) && magic.size() == 16) return ReadTrace(source, limits);
 
   Builder builder;
   const bool is_json = LooksLikeJson(*head);

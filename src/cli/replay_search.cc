@@ -1,0 +1,48 @@
+#include "cli/replay_search.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace vramcast::cli {
+
+std::vector<Candidate> SearchSettings(const DeviceRecording& device, const Proof& proof,
+                                      const AllocatorSettings& recorded,
+                                      const AllocatorSettings& base, const DeviceSpec& spec) {
+  std::vector<std::string> confs = {
+      "",
+      "expandable_segments:True",
+      "max_split_size_mb:32",
+      "max_split_size_mb:64",
+      "max_split_size_mb:128",
+      "max_split_size_mb:256",
+      "max_split_size_mb:512",
+      "roundup_power2_divisions:4",
+      "roundup_power2_divisions:8",
+      "roundup_power2_divisions:16",
+      "large_segment_size_mb:64",
+      "expandable_segments:True,roundup_power2_divisions:16",
+      "max_split_size_mb:128,roundup_power2_divisions:16",
+  };
+  const std::string own = FormatAllocConf(base);
+  if (std::find(confs.begin(), confs.end(), own) == confs.end()) confs.push_back(own);
+  std::vector<Candidate> candidates;
+  for (const std::string& conf : confs) {
+    auto settings = ParseAllocConf(conf, base.torch);
+    if (!settings) continue;
+    settings->tie_rule = base.tie_rule;
+    const Program program = ProgramOf(device, proof, recorded, *settings);
+    DeviceSpec here = spec;
+    here.address_order = program.address_order;
+    candidates.push_back({conf, Play(program.trace, *settings, here)});
+  }
+  const auto rank = [](const Candidate& c) {
+    return std::tuple(c.run.oom.has_value(),
+                      -static_cast<int64_t>(c.run.oom ? c.run.oom->event : 0), c.run.peak.reserved,
+                      c.run.statistics.num_alloc_retries);
+  };
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [&](const Candidate& a, const Candidate& b) { return rank(a) < rank(b); });
+  return candidates;
+}
+
+}  // namespace vramcast::cli

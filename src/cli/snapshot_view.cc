@@ -1,0 +1,107 @@
+#include "cli/snapshot_view.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "analysis/whatif.h"
+#include "base/text.h"
+
+namespace vramcast::cli {
+namespace {
+
+Result<uint32_t> EventOf(const LoadedRecording& loaded, size_t device, const std::string& at) {
+  const Proof& proof = loaded.proofs[device];
+  const auto& events = loaded.recording->devices[device].trace.events;
+  if (at == "peak") return proof.run.peak.event;
+  if (at == "end") {
+    return events.empty() ? kStartOfTrace : static_cast<uint32_t>(events.size() - 1);
+  }
+  if (at == "oom") {
+    if (!proof.run.oom) return UsageError("no memory ran out in this recording: --at oom");
+    return proof.run.oom->event;
+  }
+  const auto number = ParseInt(at);
+  if (!number || *number < 0 || *number >= static_cast<int64_t>(events.size())) {
+    return UsageError(fmt::format("--at takes peak, end, oom or an event from 0 to {}, not {}",
+                                  events.empty() ? 0 : events.size() - 1, at));
+  }
+  return static_cast<uint32_t>(*number);
+}
+
+// What would have helped, tried by replay on a device with exactly the memory PyTorch could get.
+void AddRemedies(const LoadedRecording& loaded, DeviceView* view) {
+  const Proof& proof = loaded.proofs[view->device];
+  if (proof.run.oom && proof.run.oom->device_free) {
+    const OutOfMemory& oom = *proof.run.oom;
+    const Bytes total = oom.reserved + *oom.device_free;
+    for (const char* conf :
+         {"expandable_segments:True", "max_split_size_mb:128", "roundup_power2_divisions:8"}) {
+      auto wanted = ParseAllocConf(conf, loaded.settings.torch);
+      if (!wanted || *wanted == loaded.settings) continue;
+      const DeviceRecording& device = loaded.recording->devices[view->device];
+      const Program program = ProgramOf(device, proof, loaded.settings, *wanted);
+      const auto run =
+          Play(program.trace, *wanted, {.total = total, .address_order = program.address_order});
+      if (run.oom) continue;
+      view->remedies.push_back(
+          {fmt::format("PYTORCH_CUDA_ALLOC_CONF={}: the same program gets past this request (peak "
+                       "{} reserved)",
+                       conf, FormatBytes(run.peak.reserved)),
+           conf, true});
+    }
+    if (view->remedies.empty()) {
+      view->remedies.push_back(
+          {"no allocator setting that was tried gets past this request: the program needs less "
+           "memory (a smaller batch or sequence) or a larger card",
+           "", false});
+    }
+  }
+  if (view->growth.leak) {
+    view->remedies.push_back(
+        {fmt::format("keep no reference to what {} makes: use .item() or .detach(), or delete it "
+                     "after each step",
+                     loaded.attribution->Line(view->growth.stacks.front().stack)),
+         "",
+         {}});
+  }
+}
+
+}  // namespace
+
+Result<DeviceView> ViewDevice(const LoadedRecording& loaded, size_t device,
+                              const ViewOptions& options) {
+  const auto event = EventOf(loaded, device, options.at);
+  if (!event) return tl::make_unexpected(event.error());
+  const DeviceRecording& recorded = loaded.recording->devices[device];
+  const Proof& proof = loaded.proofs[device];
+  DeviceView view;
+  view.device = device;
+  view.event = *event;
+  view.blocks = LiveAt(recorded, proof.units, *event);
+  view.shares = GroupBlocks(view.blocks, recorded, *loaded.attribution, options.by);
+  view.categories = GroupBlocks(view.blocks, recorded, *loaded.attribution, Grouping::kCategory);
+  if (!recorded.trace.events.empty()) {
+    auto end =
+        LiveAt(recorded, proof.units, static_cast<uint32_t>(recorded.trace.events.size() - 1));
+    std::erase_if(end, [](const LiveBlock& block) { return block.event == kStartOfTrace; });
+    view.not_freed = GroupBlocks(end, recorded, *loaded.attribution, Grouping::kLine);
+  }
+  view.growth = FindGrowth(recorded, proof.units);
+  view.allocated_at_end = loaded.AllocatedAtEnd(device);
+  for (const RecordedSegment& segment : recorded.segments) {
+    for (const RecordedBlock& block : segment.blocks) {
+      if (block.state != RecordedState::kInactive) continue;
+      view.free_at_end += block.size;
+      view.largest_free_at_end = std::max(view.largest_free_at_end, block.size);
+    }
+  }
+  AddRemedies(loaded, &view);
+  return view;
+}
+
+bool IsBadNews(const LoadedRecording& loaded, const DeviceView& view) {
+  return loaded.proofs[view.device].ooms > 0 || view.growth.leak;
+}
+
+}  // namespace vramcast::cli
