@@ -33,14 +33,16 @@ GpuProcess LeftBehind() {
           .end_command = "kill 4242"};
 }
 
-// A run whose reserved memory climbs by a 20 MiB segment every fourth sample.
+// A run whose reserved memory climbs by a 20 MiB segment every fourth sample, until the card is
+// full; then the next one starts, under a new number.
 GpuProcess Training(int sample) {
-  return {.pid = 9001,
+  constexpr int kLife = 1500;
+  return {.pid = 9001 + sample / kLife,
           .name = "python3",
           .command_line = "/home/ada/nanochat/.venv/bin/python3 -m scripts.base_train --depth=12",
           .user = "ada",
           .parent = 8990,
-          .used = 9730_MiB + (sample / 4) * 20_MiB,
+          .used = 9730_MiB + (sample % kLife / 4) * 20_MiB,
           .is_mine = true};
 }
 
