@@ -99,6 +99,17 @@ Replay Record(const Trace& trace, const AllocatorSettings& settings, const Devic
   out.trace.allocation_count = trace.allocation_count;
   std::unordered_map<uint32_t, StackId> stack_of;  // by block
   std::vector<uint64_t> address_of(trace.allocation_count);
+  std::vector<Bytes> size_of(trace.allocation_count);
+  for (const StartSegment& segment : trace.start) {
+    uint64_t address = segment.address;
+    for (const StartBlock& block : segment.blocks) {
+      if (block.allocation.value < address_of.size()) {
+        address_of[block.allocation.value] = address;
+        size_of[block.allocation.value] = block.requested;
+      }
+      address += static_cast<uint64_t>(block.size.count());
+    }
+  }
   const auto add = [&](const Event& event, uint64_t address) {
     out.trace.events.push_back(event);
     out.addresses.push_back(address);
@@ -128,9 +139,11 @@ Replay Record(const Trace& trace, const AllocatorSettings& settings, const Devic
       if (!block.valid()) continue;
       stack_of[block.value] = event.stack;
       address_of[event.allocation.value] = player.allocator().block(block).address;
+      size_of[event.allocation.value] = event.size;
       add(event, address_of[event.allocation.value]);
     } else if (known && address_of[event.allocation.value] != 0 &&
                (event.action == Action::kFreeRequested || event.action == Action::kFreeCompleted)) {
+      event.size = size_of[event.allocation.value];  // a free shows what was requested
       // A trace that frees at once shows both steps in a snapshot.
       const bool both =
           event.action == Action::kFreeCompleted &&

@@ -84,7 +84,11 @@ class Assembler {
         .metadata = in_.seen_metadata_,
         .pool = in_.seen_pool_,
     });
-    out_.frames = std::move(in_.frames);
+    for (uint32_t i = 0; i < in_.distinct_frames_.size(); ++i) {
+      const auto key = in_.distinct_frames_[FrameId{i}];
+      out_.frames.push_back(
+          {{static_cast<uint32_t>(key[0])}, {static_cast<uint32_t>(key[1])}, key[2]});
+    }
     out_.stacks = std::move(in_.stacks);
     out_.strings = std::move(in_.strings);
     return std::move(out_);

@@ -80,6 +80,11 @@ StreamId Builder::StreamOf(uint64_t raw) {
   return static_cast<StreamId>(streams_.size() - 1);
 }
 
+FrameId Builder::Distinct(const Frame& frame) {
+  const uint64_t key[] = {frame.file.value, frame.function.value, frame.line};
+  return distinct_frames_.Intern(key);
+}
+
 // What a dictionary with these keys describes; a new row of that kind.
 Value Builder::Classify(std::span<const Value> items) {
   const auto row = [&](Tag tag, auto& rows) {
@@ -432,7 +437,7 @@ Value Builder::Extend(Value list, std::span<const Value> items) {
     }
     for (const Value item : items) {
       if (item.tag() == Tag::kFrame) {
-        scratch_.push_back(FrameId{item.index()});
+        scratch_.push_back(Distinct(frames[item.index()]));
       } else {
         ++odd_;
       }

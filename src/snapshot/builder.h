@@ -51,8 +51,8 @@ class Builder {
   Result<Recording> Assemble(Value root);
 
   StringTable strings;
-  std::vector<Frame> frames;
-  SequenceTable<StackId, FrameId> stacks;
+  std::vector<Frame> frames;               // as written; many may say the same
+  SequenceTable<StackId, FrameId> stacks;  // of distinct frames
 
  private:
   friend class Assembler;
@@ -74,6 +74,7 @@ class Builder {
   bool ToUnsigned(Value value, uint64_t* out) const;
   bool ToSigned(Value value, int64_t* out) const;
   StreamId StreamOf(uint64_t raw);
+  FrameId Distinct(const Frame& frame);
 
   std::vector<uint64_t> big_;
   std::vector<double> floats_;
@@ -90,6 +91,7 @@ class Builder {
   std::vector<std::vector<Value>> others_;
   std::vector<uint64_t> streams_ = {0};
   std::vector<FrameId> scratch_;
+  SequenceTable<FrameId, uint64_t> distinct_frames_;  // file, function, line
   RecordedSettings settings_;
   std::array<uint32_t, 16> divisions_ = {};
   bool has_settings_ = false;
