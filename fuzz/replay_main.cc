@@ -1,4 +1,5 @@
-// Runs a fuzz target over every file of the folders given, so that the corpus is a test without clang.
+// Runs a fuzz target over every file of the folders given, so that the corpus is a test without
+// clang.
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
