@@ -49,7 +49,7 @@ void AddRank(const DryRun& run, const RankResult& rank, Document* document) {
   peaks.rows = {{"allocated (max_memory_allocated)", Exact(rank.peak_allocated)},
                 {"reserved by PyTorch", Exact(rank.peak_reserved)},
                 {"device, with CUDA context and NCCL (estimated)", Exact(rank.peak_device)},
-                {fmt::format("{} has", run.card), Exact(run.total)}};
+                {"the card has", Exact(run.total)}};
   document->Add(std::move(peaks));
   Table phases;
   phases.header = {"phase", "allocated", "reserved"};

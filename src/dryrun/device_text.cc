@@ -24,15 +24,11 @@ Bytes ContextSize(const gpu::Card& card) {
 std::string DeviceText(const Played& played, const PyTorch& torch,
                        std::vector<std::string>* notes) {
   const gpu::Card& card = played.card;
-  const auto known = [notes, &card](const auto& value, auto fallback, std::string_view what) {
-    if (!value) {
-      notes->push_back(
-          fmt::format("{} of {} is not known: that of an H100 is used", what, card.name));
-    }
-    return value.value_or(fallback);
-  };
-  const gpu::ComputeCapability capability =
-      known(card.capability, kCapability, "the compute capability");
+  if (!card.capability || !card.multiprocessors || !card.l2) {
+    notes->push_back(
+        fmt::format("not all properties of {} are known: those of an H100 stand in", card.name));
+  }
+  const gpu::ComputeCapability capability = card.capability.value_or(kCapability);
   // A ';' would end the name.
   std::string name = card.name;
   for (char& c : name) c = c == ';' ? ',' : c;
@@ -42,12 +38,11 @@ std::string DeviceText(const Played& played, const PyTorch& torch,
       "shared_per_block={};l2={};cuda_version={};linger={}",
       name, played.count, card.total.count(), ContextSize(card).count(),
       played.other_processes.count(), kCommunicatorSize.count(), capability.major, capability.minor,
-      known(card.multiprocessors, kMultiprocessors, "the number of multiprocessors"),
+      card.multiprocessors.value_or(kMultiprocessors),
       card.threads_per_multiprocessor.value_or(kThreads),
       card.shared_per_multiprocessor.value_or(Bytes(kShared)).count(),
       card.shared_per_block.value_or(Bytes(kSharedPerBlock)).count(),
-      known(card.l2, Bytes(kL2), "the size of the L2 cache").count(), torch.cuda_version,
-      played.linger ? 1 : 0);
+      card.l2.value_or(Bytes(kL2)).count(), torch.cuda_version, played.linger ? 1 : 0);
   if (torch.cudnn_version > 0) text += fmt::format(";cudnn_version={}", torch.cudnn_version);
   if (torch.nccl_version > 0) text += fmt::format(";nccl_version={}", torch.nccl_version);
   return text;

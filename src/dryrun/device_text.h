@@ -26,7 +26,7 @@ Bytes ContextSize(const gpu::Card& card);
 inline constexpr Bytes kCommunicatorSize{int64_t{512} << 20};
 
 // The value of VRAMCAST_DEVICE. Properties that the catalogue does not know are those of an H100,
-// each named in `notes`.
+// and a note says so.
 std::string DeviceText(const Played& played, const PyTorch& torch, std::vector<std::string>* notes);
 
 }  // namespace vramcast::dryrun

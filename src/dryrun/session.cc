@@ -221,6 +221,10 @@ Result<DryRun> Execute(const Request& request,
     if (plan->world_size > 1) progress(fmt::format("rank {} of {}", at, plan->world_size));
     auto result = RunRank(request, *plan, at, device, context);
     if (!result) return tl::make_unexpected(result.error());
+    if (result->torch.empty()) {
+      run.notes.push_back(fmt::format(
+          "rank {} never used PyTorch, or was started so that PYTHONPATH does not count", at));
+    }
     run.ranks.push_back(std::move(*result));
   }
   return run;

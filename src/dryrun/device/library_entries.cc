@@ -63,6 +63,21 @@ VRAMCAST_EXPORT size_t vramcast_cudnnGetVersion() {
 VRAMCAST_EXPORT size_t vramcast_cudnnGetCudartVersion() {
   return static_cast<size_t>(GetConfig().cuda_version);
 }
+// cuDNN's graph interface (cudnn_graph.h 9): descriptors are filled and finalised blindly; each
+// question for engines is answered with one, which needs no workspace.
+constexpr int kEngineResults = 202;  // CUDNN_ATTR_ENGINEHEUR_RESULTS
+constexpr int kInt64 = 3;            // CUDNN_TYPE_INT64
+ENTRY(cudnnBackendCreateDescriptor)(int, void** out) {
+  *out = NewHandle();
+  return kSuccess;
+}
+ENTRY(cudnnBackendGetAttribute)
+(void*, int name, int type, int64_t requested, int64_t* count, void* out) {
+  const bool number = type == kInt64 && requested > 0 && out != nullptr;
+  if (number) std::memset(out, 0, sizeof(int64_t));
+  if (count != nullptr) *count = name == kEngineResults || number ? 1 : 0;
+  return kSuccess;
+}
 VRAMCAST_EXPORT const char* vramcast_cudnnGetErrorString(int) { return "CUDNN_STATUS_SUCCESS"; }
 
 // Sizes of workspaces that PyTorch allocates: none is needed. The last argument is where the size

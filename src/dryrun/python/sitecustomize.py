@@ -17,19 +17,20 @@ class _AfterImport(importlib.abc.MetaPathFinder):
         callbacks = _callbacks.pop(name, None)
         if callbacks is None:
             return None
-        before, after = callbacks
-        if before is not None:
-            before()
+        for before, _ in callbacks:
+            if before is not None:
+                before()
         spec = importlib.util.find_spec(name) if path is None else None
         if spec is None:
             spec = importlib.machinery.PathFinder.find_spec(name, path, target)
-        if spec is None or spec.loader is None or after is None:
+        if spec is None or spec.loader is None:
             return spec
         execute = spec.loader.exec_module
 
         def exec_module(module):
             execute(module)
-            after(module)
+            for _, after in callbacks:
+                after(module)
 
         spec.loader.exec_module = exec_module
         return spec
@@ -39,7 +40,7 @@ def after_import(name, after, before=None):
     if name in sys.modules:
         after(sys.modules[name])
     else:
-        _callbacks[name] = (before, after)
+        _callbacks.setdefault(name, []).append((before, after))
 
 
 def _load_libraries():

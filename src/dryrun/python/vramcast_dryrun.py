@@ -239,19 +239,40 @@ def _tell_compiles():
 
 
 def _redirect_saves(torch, after_import):
+    """What the program saves goes to the run's scratch folder, under the path it was meant for."""
     folder = os.environ.get("VRAMCAST_SCRATCH_SAVES")
     if not folder:
         return
-    save = torch.save
 
-    def to_scratch(obj, f, *arguments, **more):
-        if isinstance(f, (str, os.PathLike)):
-            path = os.path.join(folder, os.path.abspath(os.fspath(f)).lstrip(os.sep))
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            f = path
-        return save(obj, f, *arguments, **more)
+    def scratch(path):
+        moved = os.path.join(folder, os.path.abspath(os.fspath(path)).lstrip(os.sep))
+        os.makedirs(os.path.dirname(moved), exist_ok=True)
+        return moved
 
-    torch.save = to_scratch
+    def moving(function, position, name):
+        def call(*arguments, **more):
+            arguments = list(arguments)
+            if len(arguments) > position and isinstance(arguments[position], (str, os.PathLike)):
+                arguments[position] = scratch(arguments[position])
+            elif isinstance(more.get(name), (str, os.PathLike)):
+                more[name] = scratch(more[name])
+            return function(*arguments, **more)
+
+        return call
+
+    def move(module, function, position, name):
+        if hasattr(module, function):
+            setattr(module, function, moving(getattr(module, function), position, name))
+
+    def silence_report(module):
+        if hasattr(module, "Report"):
+            module.Report.log = lambda self, section, data: None
+
+    move(torch, "save", 1, "f")
+    after_import("safetensors.torch", lambda m: move(m, "save_file", 1, "filename"))
+    after_import("nanochat.checkpoint_manager",
+                 lambda m: move(m, "save_checkpoint", 0, "checkpoint_dir"))
+    after_import("nanochat.report", silence_report)
 
 
 def install(torch, after_import):

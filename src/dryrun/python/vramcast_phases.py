@@ -68,6 +68,9 @@ class Phases:
         return call
 
     def training(self, part):
+        # A part of the model that was frozen with eval() at some time is no evaluation.
+        if part != "first_forward" and self.stack[1:] == ["evaluation"]:
+            self.pop()
         self.set_base("train_step" if self.stepped else part)
 
 
@@ -132,7 +135,8 @@ def install(torch, after_import, phases, on_step):
     register_optimizer_step_pre_hook(step_begins)
     register_optimizer_step_post_hook(step_ends)
     torch.save = phases.during(torch.save, "save")
-    torch.load = phases.during(torch.load, "resume")
+    optimizer = torch.optim.Optimizer
+    optimizer.load_state_dict = phases.during(optimizer.load_state_dict, "resume")
     listen()
 
     for name, functions in NANOCHAT.items():
