@@ -1,0 +1,202 @@
+#include "models/attention.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "models/ops.h"
+
+namespace vramcast::models {
+namespace {
+
+using Gradients = std::vector<Tensor>;
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t RoundTo(int64_t value, int64_t step) { return CeilDiv(value, step) * step; }
+
+// The workspace of the memory-efficient backward kernel (kernel_backward.h): per head one fp32 tile
+// with its lock (16 bytes) for each block of queries, 64 queries up to head size 64 and 128 above.
+// Above 128, keys and values need accumulators too.
+int64_t EfficientWorkspace(const Heads& h, int64_t width) {
+  if (width == 4) return 0;  // accumulates in its output
+  const int64_t queries = h.head_size <= 64 ? 64 : 128;
+  const int64_t columns = RoundTo(h.head_size, queries);
+  int64_t bytes = CeilDiv(h.sequence, queries) * (columns / queries) * (queries * queries * 4 + 16);
+  if (h.head_size > 128) {
+    const int64_t splits =
+        std::max<int64_t>(1, std::min(CeilDiv(h.sequence, 64), 200 / (h.batch * h.heads)));
+    bytes += splits * 2 * 64 * RoundTo(h.head_size, 64) * 4;
+  }
+  return h.batch * h.heads * bytes;
+}
+
+struct KernelState {
+  Saved out, statistic, v, q, k, bias;  // released from the last to the first
+};
+
+Tensor RunKernel(Context& c, const Heads& h, const Tensor& q, const Tensor& k, const Tensor& v,
+                 const Tensor* bias, bool flash, bool dropout) {
+  auto state = std::make_shared<KernelState>();
+  const bool wanted = q.wants_gradient() || k.wants_gradient() || v.wants_gradient();
+  if (wanted) {
+    state->q = c.Save(q);
+    state->k = c.Save(k);
+    state->v = c.Save(v);
+    if (bias) state->bias = c.Save(*bias);
+  }
+  const int64_t rows = h.batch * h.heads;
+  Tensor out = c.Fresh(Role::kAttentionOut, rows * h.sequence * h.head_size, q.width);
+  Tensor statistic =
+      c.Fresh(Role::kLogSumExp, rows * (flash ? h.sequence : RoundTo(h.sequence, 32)), 4);
+  if (flash || dropout) c.Touch(Role::kSmall, 16);  // state of the random numbers
+  if (!wanted) return out;
+  state->out = c.Save(out);
+  state->statistic = c.Save(statistic);
+  c.Record(&out, {q.edge, k.edge, v.edge}, {q.width, k.width, v.width},
+           [&c, h, flash, state, rows](Gradients&) {
+             const Tensor query = state->q.Take(&c);
+             const Tensor key = state->k.Take(&c);
+             const Tensor value = state->v.Take(&c);
+             const Tensor mask = state->bias.Take(&c);
+             const Tensor result = state->out.Take(&c);
+             const Tensor log_sum = state->statistic.Take(&c);
+             const auto fresh = [&](int64_t count, int64_t width) {
+               return c.Fresh(Role::kActivationGradient, count, width);
+             };
+             Gradients made(3);
+             made[0] = fresh(query.count, query.width);
+             made[1] = fresh(key.count, key.width);
+             made[2] = fresh(value.count, value.width);
+             if (!flash) {
+               const Tensor delta =
+                   c.Fresh(Role::kAttentionWorkspace, rows * RoundTo(h.sequence, 32), 4);
+               c.Touch(Role::kAttentionWorkspace, EfficientWorkspace(h, query.width));
+               return made;
+             }
+             // flash_api.cpp, mha_bwd: fp32 sums of the query's gradient, and gradients of
+             // repeated keys and values before they are added up.
+             const int64_t padded = RoundTo(h.sequence, 128);
+             const Tensor delta = c.Fresh(Role::kAttentionWorkspace, rows * padded, 4);
+             const Tensor sums =
+                 c.Fresh(Role::kAttentionWorkspace, rows * padded * RoundTo(h.head_size, 32), 4);
+             const bool grouped = h.kv_heads != h.heads && key.count != query.count;
+             const Tensor keys = fresh(grouped ? query.count : 0, query.width);
+             const Tensor values = fresh(grouped ? query.count : 0, query.width);
+             return made;
+           });
+  return out;
+}
+
+// Two tensors' batched product; `made` elements of their width.
+Tensor BatchedProduct(Context& c, const Tensor& a, const Tensor& b, int64_t made, Role role) {
+  Saved saved_a = b.wants_gradient() ? c.Save(a) : Saved();
+  Saved saved_b = a.wants_gradient() ? c.Save(b) : Saved();
+  Tensor out = c.Fresh(role, made, std::min(a.width, b.width));
+  c.UseCublas();
+  c.Record(&out, {a.edge, b.edge}, {a.width, b.width},
+           [&c, a_count = a.count, b_count = b.count, width = out.width,
+            a_wants = a.wants_gradient(), b_wants = b.wants_gradient(),
+            saved_a = std::move(saved_a), saved_b = std::move(saved_b)](Gradients&) mutable {
+             const Tensor left = saved_a.Take(&c);
+             const Tensor right = saved_b.Take(&c);
+             Gradients gradients(2);
+             if (b_wants) gradients[1] = c.Fresh(Role::kActivationGradient, b_count, width);
+             if (a_wants) gradients[0] = c.Fresh(Role::kActivationGradient, a_count, width);
+             c.UseCublas();
+             return gradients;
+           });
+  return out;
+}
+
+Tensor SoftmaxInFp32(Context& c, const Tensor& x) {
+  Tensor out = c.Fresh(Role::kAttentionScores, x.count, 4);
+  if (!x.wants_gradient()) return out;
+  c.Record(&out, {x.edge}, {x.width},
+           [&c, width = x.width, saved = c.Save(out)](Gradients&) mutable {
+             const Tensor result = saved.Take(&c);
+             Gradients made;
+             made.push_back(c.Fresh(Role::kActivationGradient, result.count, width));
+             return made;
+           });
+  return out;
+}
+
+Tensor Eager(Context& c, const Heads& h, const Tensor& q, const Tensor& k, const Tensor& v,
+             const Mask& mask, double dropout) {
+  const int64_t scores_count = h.batch * h.heads * h.sequence * h.sequence;
+  const int64_t width = c.autocast() ? 2 : q.width;
+  Tensor weights;
+  {
+    const Tensor query = c.autocast() ? Cast(c, q, width, Role::kInputCopy) : q;
+    const Tensor key = c.autocast() ? Cast(c, k, width, Role::kInputCopy) : k;
+    Tensor scores = BatchedProduct(c, query, key, scores_count, Role::kAttentionScores);
+    scores = MulScalar(c, scores, Role::kAttentionScores);
+    if (mask.present) scores = Add(c, scores, mask.tensor, Role::kAttentionScores);
+    weights = SoftmaxInFp32(c, scores);
+  }
+  weights = Cast(c, weights, width, Role::kAttentionScores);
+  weights = Dropout(c, weights, dropout, Role::kAttentionScores);
+  const Tensor value = c.autocast() ? Cast(c, v, width, Role::kInputCopy) : v;
+  Tensor out = BatchedProduct(c, weights, value, q.count, Role::kAttentionOut);
+  // transpose(1, 2).contiguous()
+  return MulScalar(c, out, Role::kAttentionOut);
+}
+
+}  // namespace
+
+Mask MakeMask(Context& c, AttentionWay way, int64_t batch, int64_t sequence, int64_t width,
+              bool padded) {
+  Mask mask;
+  if (way == AttentionWay::kFlash) return mask;
+  if (way == AttentionWay::kSdpa && !padded) return mask;
+  const int64_t count = batch * sequence * sequence;
+  mask.present = true;
+  // transformers' masking_utils.py joins masks of true and false pair by pair.
+  Tensor causal = c.Fresh(Role::kMask, count, 1);
+  Tensor joined = c.Fresh(Role::kMask, count, 1);
+  causal = {};
+  {
+    const Tensor packed = c.Fresh(Role::kMask, count, 1);
+    mask.tensor = c.Fresh(Role::kMask, count, 1);
+  }
+  joined = {};
+  if (way == AttentionWay::kEager) mask.tensor = c.Fresh(Role::kMask, count, width);
+  return mask;
+}
+
+bool RepeatsHeads(AttentionWay way, const Mask& mask, const Heads& heads) {
+  if (heads.heads == heads.kv_heads || way == AttentionWay::kFlash) return false;
+  return way == AttentionWay::kEager || mask.present;
+}
+
+Tensor Attend(Context& c, AttentionWay way, const Heads& h, const Tensor& q, const Tensor& k,
+              const Tensor& v, const Mask& mask, double dropout) {
+  const bool repeats = RepeatsHeads(way, mask, h);
+  const int64_t copies = repeats ? h.heads / h.kv_heads : 1;
+  const Tensor keys = RepeatHeads(c, k, copies);
+  const Tensor values = RepeatHeads(c, v, copies);
+  if (way == AttentionWay::kEager) return Eager(c, h, q, keys, values, mask, dropout);
+
+  const int64_t width = c.autocast() || way == AttentionWay::kFlash ? 2 : q.width;
+  const Tensor value = Cast(c, values, width, Role::kInputCopy);
+  const Tensor key = Cast(c, keys, width, Role::kInputCopy);
+  const Tensor query = Cast(c, q, width, Role::kInputCopy);
+  // sdp_utils.cpp: flash takes 16-bit numbers without a mask, on Ampere and later.
+  const bool flash =
+      way == AttentionWay::kFlash || (!mask.present && width == 2 && c.machine().capability >= 80);
+  if (!mask.present) return RunKernel(c, h, query, key, value, nullptr, flash, dropout > 0);
+  Tensor bias;
+  {
+    const Tensor zero = c.Fresh(Role::kSmall, 1, width);
+    const Tensor infinity = c.Fresh(Role::kSmall, 1, width);
+    bias = c.Fresh(Role::kAttentionBias, h.batch * h.sequence * h.sequence, width);
+  }
+  // Rows are padded to a multiple of 16 numbers (attention.cpp, pad_bias<16>).
+  const int64_t padded = RoundTo(h.sequence, 16);
+  if (padded != h.sequence) {
+    bias = c.Fresh(Role::kAttentionBias, h.batch * h.sequence * padded, width);
+  }
+  return RunKernel(c, h, query, key, value, &bias, flash, dropout > 0);
+}
+
+}  // namespace vramcast::models
