@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -118,6 +119,7 @@ class Allocator {
   std::array<FreeSet*, 2> usual_sets_ = {};                  // of the default stream, found at once
   std::vector<std::vector<std::vector<BlockId>>> unmapped_;  // the same; in order of address
   std::vector<uint32_t> calls_;                              // of GetFreeBlock, by pool
+  std::map<uint64_t, SegmentId> by_address_;
   uint64_t next_number_ = 1;
   BlockId last_placed_;  // by PlaceBlock, to find the end of a segment at once
   Statistics statistics_;

@@ -62,6 +62,8 @@ void Allocator::ReleaseBlock(BlockId id) {
 }
 
 void Allocator::RemoveSegment(SegmentId id) {
+  const auto at = by_address_.find(segments_[id].address);
+  if (at != by_address_.end() && at->second == id) by_address_.erase(at);
   segments_[id] = Segment{};
   segments_.Remove(id);
 }

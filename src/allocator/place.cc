@@ -16,6 +16,7 @@ SegmentId Allocator::PlaceSegment(uint64_t address, int64_t size, StreamId strea
   segment.pool = pool;
   segment.expandable = expandable;
   segment.alive = true;
+  by_address_[address] = id;
   if (!expandable) {
     statistics_.segment.Increase((pool & 1) == 0, 1);
     statistics_.reserved_bytes.Increase((pool & 1) == 0, size);
@@ -110,14 +111,12 @@ bool Allocator::Enlarge(BlockId id, int64_t bytes) {
 }
 
 BlockId Allocator::BlockAt(uint64_t address) const {
-  for (uint32_t i = 0; i < segments_.size(); ++i) {
-    const Segment& segment = segments_[SegmentId{i}];
-    if (!segment.alive || address - segment.address >= static_cast<uint64_t>(segment.size)) {
-      continue;
-    }
-    for (BlockId id = segment.first; id.valid(); id = blocks_[id].next) {
-      if (address - blocks_[id].address < static_cast<uint64_t>(blocks_[id].size)) return id;
-    }
+  auto after = by_address_.upper_bound(address);
+  if (after == by_address_.begin()) return {};
+  const Segment& segment = segments_[std::prev(after)->second];
+  if (address - segment.address >= static_cast<uint64_t>(segment.size)) return {};
+  for (BlockId id = segment.first; id.valid(); id = blocks_[id].next) {
+    if (address - blocks_[id].address < static_cast<uint64_t>(blocks_[id].size)) return id;
   }
   return {};
 }

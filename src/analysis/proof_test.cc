@@ -99,6 +99,10 @@ RC_GTEST_PROP(Prove, AnyTailOfARecordingIsExplained, ()) {
   }
   for (size_t i = 0; i < cut; ++i) {
     const Event& event = replay.recording.trace.events[i];
+    if (event.action == Action::kFreeCompleted) known[event.allocation.value] = true;
+  }
+  for (size_t i = 0; i < cut; ++i) {
+    const Event& event = replay.recording.trace.events[i];
     if (event.action != Action::kAlloc || known[event.allocation.value]) continue;
     for (const RecordedSegment& segment : tail.segments) {
       for (const RecordedBlock& block : segment.blocks) {
