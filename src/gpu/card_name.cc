@@ -37,6 +37,8 @@ constexpr std::array<std::string_view, 9> kFamilies = {"rtx", "gtx",   "gt",    
 constexpr std::array<std::string_view, 8> kGluedPrefixes = {"nvidia", "geforce", "quadro", "tesla",
                                                             "jetson", "rtx",     "gtx",    "gt"};
 
+constexpr size_t kLongestModel = 12;
+
 const Weight* VariantWeight(std::string_view word) {
   const auto* found = std::find_if(kVariants.begin(), kVariants.end(),
                                    [word](const Weight& w) { return w.word == word; });
@@ -64,7 +66,9 @@ bool IsNumber(std::string_view word) {
 
 // "tisuper" -> {"ti", "super"}; nothing if something is left that is no variant and no size.
 std::optional<std::vector<std::string>> VariantRun(std::string_view rest) {
+  constexpr size_t kLongestRun = 24;
   if (rest.empty()) return std::vector<std::string>{};
+  if (rest.size() > kLongestRun) return std::nullopt;
   if (SizeWord(rest)) return std::vector<std::string>{std::string(rest)};
   if (VariantWeight(Canonical(rest)) != nullptr) return std::vector{Canonical(rest)};
   for (size_t length = rest.size() - 1; length > 0; --length) {
@@ -77,24 +81,19 @@ std::optional<std::vector<std::string>> VariantRun(std::string_view rest) {
   return std::nullopt;
 }
 
-// A word that starts with a model, alone or with variants glued to it.
-std::optional<std::vector<std::string>> ModelRun(std::string_view word,
-                                                 const std::vector<std::string>& models) {
-  std::optional<std::vector<std::string>> best;
-  size_t best_length = 0;
-  for (const std::string& model : models) {
-    if (!word.starts_with(model) || model.size() <= best_length) continue;
-    auto variants = VariantRun(word.substr(model.size()));
-    if (!variants) continue;
-    variants->insert(variants->begin(), model);
-    best = std::move(variants);
-    best_length = model.size();
+// A word that starts with a model, the longest possible, alone or with variants glued to it.
+std::optional<std::vector<std::string>> ModelRun(std::string_view word, const ModelSet& models) {
+  for (size_t length = std::min(word.size(), kLongestModel); length > 0; --length) {
+    if (!models.contains(word.substr(0, length))) continue;
+    auto run = VariantRun(word.substr(length));
+    if (!run) continue;
+    run->insert(run->begin(), std::string(word.substr(0, length)));
+    return run;
   }
-  return best;
+  return std::nullopt;
 }
 
-void AddWord(std::string_view word, const std::vector<std::string>& models,
-             std::vector<std::string>* words) {
+void AddWord(std::string_view word, const ModelSet& models, std::vector<std::string>* words) {
   // A count in front: "8xh100", "2*a100" (the star has already split the word).
   const size_t digits = std::min(word.find_first_not_of("0123456789"), word.size());
   if (digits > 0 && digits + 1 < word.size() && word[digits] == 'x' && digits <= 3 &&
@@ -146,7 +145,7 @@ std::optional<double> SizeWord(std::string_view word) {
   return std::nullopt;
 }
 
-std::vector<std::string> CardWords(std::string_view text, const std::vector<std::string>& models) {
+std::vector<std::string> CardWords(std::string_view text, const ModelSet& models) {
   const std::string lower = ToLower(text);
   const std::vector<std::string_view> raw = RawWords(lower);
   std::vector<std::string> words;
@@ -167,21 +166,20 @@ std::vector<std::string> CardWords(std::string_view text, const std::vector<std:
   return words;
 }
 
-std::vector<CardName> NamesIn(const std::vector<std::string>& words,
-                              const std::vector<std::string>& models) {
+std::vector<CardName> NamesIn(const std::vector<std::string>& words, const ModelSet& models) {
   // A name's variants stand near its model: "GeForce RTX 3080 Ti Laptop GPU (16 GB)".
   constexpr size_t kBefore = 3;
   constexpr size_t kAfter = 6;
   std::vector<CardName> names;
   for (size_t at = 0; at < words.size(); ++at) {
-    if (!Contains(models, words[at])) continue;
+    if (!models.contains(words[at])) continue;
     CardName name{.model = words[at]};
     const size_t begin = at > kBefore ? at - kBefore : 0;
     const size_t end = std::min(words.size(), at + kAfter + 1);
     for (size_t i = begin; i < end; ++i) {
       const std::string& word = words[i];
       if (i == at) continue;
-      if (i > at && Contains(models, word) && word.size() > 2) break;  // the next card
+      if (i > at && models.contains(word) && word.size() > 2) break;  // the next card
       if (std::find(kFamilies.begin(), kFamilies.end(), word) != kFamilies.end()) {
         name.families.push_back(word);
       } else if (IsMigProfile(word) && i > at) {

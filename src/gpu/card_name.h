@@ -3,11 +3,14 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace vramcast::gpu {
+
+using ModelSet = std::set<std::string, std::less<>>;  // the words that may be a model
 
 struct CardName {
   std::string model;                  // "3090", "a100", "orin"
@@ -20,12 +23,10 @@ struct CardName {
 
 // The lower-case words of a text; letters and digits that people write together ("3090ti",
 // "rtx4090", "8xh100") are taken apart, a number and its unit ("80 GB") are joined.
-// `models` are the words that may be a model.
-std::vector<std::string> CardWords(std::string_view text, const std::vector<std::string>& models);
+std::vector<std::string> CardWords(std::string_view text, const ModelSet& models);
 
 // The name around each occurrence of a model among the words.
-std::vector<CardName> NamesIn(const std::vector<std::string>& words,
-                              const std::vector<std::string>& models);
+std::vector<CardName> NamesIn(const std::vector<std::string>& words, const ModelSet& models);
 
 // How badly a wanted name fits a known one; nothing if the models differ. 0 is a perfect fit; above
 // kTooFar the wanted name says something that the known card is not.

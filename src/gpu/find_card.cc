@@ -4,7 +4,6 @@
 #include <array>
 #include <cctype>
 #include <cmath>
-#include <set>
 
 #include "base/text.h"
 #include "gpu/card.h"
@@ -26,7 +25,7 @@ struct KnownName {
 };
 
 struct Index {
-  std::vector<std::string> models;
+  ModelSet models;
   std::vector<KnownName> names;
   std::vector<std::string> spellings;  // for suggestions: "RTX 3090", "A100-SXM4-40GB"
 };
@@ -68,13 +67,11 @@ std::string WithoutMaker(std::string_view name) {
 const Index& TheIndex() {
   static const Index index = [] {
     Index made;
-    std::set<std::string> models;
     for (const CatalogueEntry& entry : CatalogueEntries()) {
       for (const std::string& phrase : Phrases(entry)) {
-        if (auto model = ModelWord(phrase)) models.insert(*model);
+        if (auto model = ModelWord(phrase)) made.models.insert(*model);
       }
     }
-    made.models.assign(models.begin(), models.end());
     for (const CatalogueEntry& entry : CatalogueEntries()) {
       for (const std::string& phrase : Phrases(entry)) {
         made.spellings.push_back(WithoutMaker(phrase));
@@ -150,8 +147,7 @@ std::optional<Result<CardMatch>> FindSize(std::string_view text) {
     return std::nullopt;
   }
   if (IsNumber(word)) {
-    const auto& models = TheIndex().models;
-    if (std::find(models.begin(), models.end(), word) != models.end()) return std::nullopt;
+    if (TheIndex().models.contains(word)) return std::nullopt;
   }
   const size_t digits = std::min(word.find_first_not_of("0123456789"), word.size());
   const std::string unit = ToLower(Trim(word.substr(digits)));
@@ -261,6 +257,8 @@ void ApplyMigProfile(const std::string& profile, CardMatch* match) {
 }
 
 std::string Suggestion(std::string_view text, const std::vector<std::string>& words) {
+  constexpr size_t kLongestName = 64;  // what is longer is no misspelled name
+  if (text.size() > kLongestName) return "";
   std::vector<std::string> lower;
   for (const std::string& spelling : TheIndex().spellings) lower.push_back(ToLower(spelling));
   const std::string wanted = ToLower(WithoutMaker(Trim(text)));
