@@ -32,6 +32,30 @@ Request WithBatch(const Request& request, int64_t batch) {
 
 }  // namespace
 
+Result<std::optional<int64_t>> LargestBatch(const Request& request) {
+  const Result<Job> job = ResolveJob(WithBatch(request, 1));
+  if (!job) return tl::make_unexpected(job.error());
+  const std::vector<int64_t> sizes = AllowedBatchSizes(*job);
+  const auto fits = [&](int64_t size) {
+    const Result<Forecast> forecast = Make(WithBatch(request, size));
+    return forecast && forecast->fits.value_or(false) && !forecast->refused;
+  };
+  // FindBatch climbs until two in a row fail; so the first failure is searched, and the size after
+  // it tried.
+  size_t low = 0, high = sizes.size();  // sizes below `low` fit, `high` does not
+  while (low < high) {
+    const size_t middle = (low + high) / 2;
+    if (fits(sizes[middle])) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low + 1 < sizes.size() && fits(sizes[low + 1])) low += 2;
+  if (low == 0) return std::optional<int64_t>();
+  return std::optional<int64_t>(sizes[low - 1]);
+}
+
 Result<Fit> FindBatch(const Request& request) {
   if (!request.card && !request.total) {
     return UsageError("no GPU to fit: name one with --gpu");

@@ -61,4 +61,7 @@ struct Fit {
 // card or total, since then nothing can be said to fit.
 Result<Fit> FindBatch(const Request& request);
 
+// The same answer alone, by bisection: nothing if not even the smallest allowed size fits.
+Result<std::optional<int64_t>> LargestBatch(const Request& request);
+
 }  // namespace vramcast::forecast

@@ -148,7 +148,8 @@ Result<Forecast> Make(const Request& request) {
     forecast.interval.low -= reason.low;
     forecast.interval.high += reason.high;
   }
-  const Outside outside = Sum(OutsideTerms(*job));
+  forecast.outside = OutsidePytorch(*job);
+  const Outside outside = Sum(forecast.outside);
   forecast.peak_device = run.peak.reserved + outside.usual;
   forecast.capacity = CapacityOf(request);
   Describe(*job, request, &forecast);

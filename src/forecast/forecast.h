@@ -79,6 +79,13 @@ struct Uncertainty {
   Bytes high;  // how far above, >= 0
 };
 
+// What this process takes on the device outside PyTorch's allocator.
+struct OutsideBytes {
+  std::string name;
+  std::string source;
+  Bytes low, usual, high;
+};
+
 struct Forecast {
   // The highest point of the whole run.
   Phase peak_phase = Phase::kUnknown;
@@ -94,6 +101,7 @@ struct Forecast {
   Interval interval;         // of peak_allocated
   Interval device_interval;  // of peak_device; its high end decides `fits`
   std::vector<Uncertainty> uncertainties;
+  std::vector<OutsideBytes> outside;
 
   std::optional<Bytes> capacity;  // what this process may take: the card less other processes
   std::optional<bool> fits;       // nothing without a card

@@ -8,8 +8,8 @@ namespace vramcast::forecast {
 
 using namespace literals;
 
-std::vector<OutsideTerm> OutsideTerms(const Job& job) {
-  std::vector<OutsideTerm> terms;
+std::vector<OutsideBytes> OutsidePytorch(const Job& job) {
+  std::vector<OutsideBytes> terms;
   // Reports of nvidia-smi minus reserved: 256 MiB for a bare context on an RTX 3090, 300 to 400 MiB
   // with lazy loading, more on larger chips and with Triton's and cuBLAS's kernels loaded.
   constexpr const char* kContextSource = "reports of nvidia-smi minus reserved memory";
@@ -32,9 +32,9 @@ std::vector<OutsideTerm> OutsideTerms(const Job& job) {
   return terms;
 }
 
-Outside Sum(const std::vector<OutsideTerm>& terms) {
+Outside Sum(const std::vector<OutsideBytes>& terms) {
   Outside sum;
-  for (const OutsideTerm& term : terms) {
+  for (const OutsideBytes& term : terms) {
     sum.low += term.low;
     sum.usual += term.usual;
     sum.high += term.high;

@@ -10,18 +10,12 @@
 
 namespace vramcast::forecast {
 
-struct OutsideTerm {
-  const char* name;
-  const char* source;
-  Bytes low, usual, high;
-};
-
 // CUDA context with lazily loaded kernels, and NCCL's buffers where there is a process group.
-std::vector<OutsideTerm> OutsideTerms(const Job& job);
+std::vector<OutsideBytes> OutsidePytorch(const Job& job);
 
 struct Outside {
   Bytes low, usual, high;
 };
-Outside Sum(const std::vector<OutsideTerm>& terms);
+Outside Sum(const std::vector<OutsideBytes>& terms);
 
 }  // namespace vramcast::forecast

@@ -1,0 +1,182 @@
+// `vramcast fit`: the largest device batch size that fits in every phase, as a command.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <utility>
+
+#include "base/text.h"
+#include "cli/fit_command.h"
+#include "cli/fit_table.h"
+#include "cli/forecast_text.h"
+#include "cli/launch_requests.h"
+#include "cli/nanochat_options.h"
+#include "cli/verbs.h"
+#include "forecast/json.h"
+#include "gpu/machine.h"
+#include "nanochat/revision.h"
+
+namespace vramcast::cli {
+namespace {
+
+constexpr const char* kAssumedCard = "NVIDIA H100 80GB HBM3";
+
+class FitVerb : public Verb {
+ public:
+  std::string_view name() const override { return "fit"; }
+  std::string_view description() const override {
+    return "the largest batch size that fits, with its command";
+  }
+
+  void Declare(CLI::App& app) override {
+    options_.Declare(app);
+    app.add_flag("--table", table_, "the largest batch size by depth and memory of the card");
+    app.add_flag("--json", json_, "print JSON only");
+    app.add_flag("--explain", explain_, "each term, where each input comes from, rules of thumb");
+  }
+
+  Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {
+    std::vector<std::string> notes;
+    Result<forecast::Request> request = options_.Request(&notes);
+    if (!request) return tl::make_unexpected(request.error());
+    if (!command.empty()) {
+      Result<std::vector<LaunchRequest>> launches = RequestsOf(command, options_, *request);
+      if (!launches) return tl::make_unexpected(launches.error());
+      if (launches->size() > 1) {
+        notes.push_back(
+            "the command starts several programs: this is about the first; vramcast "
+            "fix goes through all");
+      }
+      *request = std::move(launches->front().request);
+      notes.insert(notes.end(), launches->front().notes.begin(), launches->front().notes.end());
+    }
+    if (table_) return RunTable(*request, output);
+    if (!request->card) TakeCard(&*request, &notes);
+    Result<nanochat::Revision> revision = RevisionOf(*request);
+    if (!revision) return tl::make_unexpected(revision.error());
+    Result<forecast::Fit> fit = forecast::FindBatch(*request);
+    if (!fit) return tl::make_unexpected(fit.error());
+    fit->notes.insert(fit->notes.end(), notes.begin(), notes.end());
+    const std::string found = fit->device_batch_size ? CommandOf(*fit, *revision) : "";
+    if (json_) {
+      nlohmann::json object = forecast::ToJson(*fit);
+      object["command"] = found.empty() ? nlohmann::json(nullptr) : nlohmann::json(found);
+      output.out() << object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+    } else {
+      Print(*fit, found, *request, output);
+    }
+    return fit->device_batch_size ? Exit::kYes : Exit::kBadNews;
+  }
+
+ private:
+  static Result<nanochat::Revision> RevisionOf(const forecast::Request& request) {
+    if (request.revision) return *request.revision;
+    if (request.flags.revision) return nanochat::FindRevision(*request.flags.revision);
+    return nanochat::HeadRevision();
+  }
+
+  // This machine's smallest GPU, else the card that nanochat is made for.
+  static void TakeCard(forecast::Request* request, std::vector<std::string>* notes) {
+    const auto machine = gpu::Gather(gpu::Source::kAuto);
+    const auto device = machine ? gpu::SmallestDevice(*machine) : std::nullopt;
+    if (device) {
+      request->card = gpu::CardForDriver(device->name, std::nullopt);
+      request->total = device->total;
+      if (request->other_processes == Bytes(0) && device->other) {
+        request->other_processes = *device->other;
+      }
+      if (request->card) {
+        notes->push_back("the card is this machine's: " + device->name);
+        return;
+      }
+    }
+    if (auto card = gpu::FindCard(kAssumedCard)) request->card = card->card;
+    notes->push_back(fmt::format("no GPU was named: {} was assumed", kAssumedCard));
+  }
+
+  Result<Exit> RunTable(const forecast::Request& request, Output& output) const {
+    const Result<FitTable> table = MakeFitTable(request);
+    if (!table) return tl::make_unexpected(table.error());
+    if (json_) {
+      output.out() << ToJson(*table).dump(2) << '\n';
+    } else {
+      Document document;
+      AddTable(*table, &document);
+      output.Print(document);
+    }
+    return Exit::kYes;
+  }
+
+  void Print(const forecast::Fit& fit, const std::string& found, const forecast::Request& request,
+             Output& output) const {
+    Document document;
+    const std::string card = request.card ? request.card->name : "the card";
+    if (fit.device_batch_size) {
+      document.Add(Title{fmt::format("--device-batch-size={} is the largest that fits on {}",
+                                     *fit.device_batch_size, card)});
+      document.Add(Code{found});
+      std::string how = fmt::format(
+          "At most {} of {} are needed, in the phase: {}.", Gib(fit.forecast.device_interval.high),
+          Gib(fit.forecast.capacity.value_or(Bytes(0))), PhaseTitle(fit.forecast.peak_phase));
+      if (fit.total_batch_size) {
+        how += fmt::format(
+            " The total batch size stays {} tokens: {} gradient accumulation "
+            "step{}.",
+            WithThousands(*fit.total_batch_size), fit.grad_accum_steps,
+            fit.grad_accum_steps == 1 ? "" : "s");
+      }
+      document.Add(Paragraph{how, Tone::kGood});
+    } else {
+      document.Add(Title{fmt::format("Nothing fits on {}", card)});
+      AddVerdict(fit.forecast, card, &document);
+    }
+    AddCandidates(fit, &document);
+    AddAlternatives(fit, &document);
+    for (const std::string& note : fit.notes) document.Add(Bullet{note + "."});
+    for (const std::string& warning : fit.forecast.warnings) {
+      document.Add(Bullet{warning + ".", Tone::kWarning});
+    }
+    if (explain_) AddExplanation(fit.forecast, &document);
+    output.Print(document);
+  }
+
+  static void AddCandidates(const forecast::Fit& fit, Document* document) {
+    vramcast::Table table;
+    table.header = {"batch", "accumulation", "allocated", "at most", "peak in", "fits"};
+    table.right_aligned = {true, true, true, true, false, false};
+    for (const forecast::Candidate& one : fit.candidates) {
+      table.rows.push_back({std::to_string(one.device_batch_size),
+                            std::to_string(one.grad_accum_steps), Gib(one.peak_allocated),
+                            Gib(one.device_high), std::string(PhaseTitle(one.phase)),
+                            one.fits ? "yes" : "no"});
+    }
+    document->Add(std::move(table));
+  }
+
+  static void AddAlternatives(const forecast::Fit& fit, Document* document) {
+    if (fit.alternatives.empty()) return;
+    document->Add(Title{"What would fit"});
+    vramcast::Table table;
+    table.header = {"at most", "fits", "instead"};
+    table.right_aligned = {true, false, false};
+    for (const forecast::Alternative& one : fit.alternatives) {
+      table.rows.push_back(
+          {Gib(one.forecast.device_interval.high), one.forecast.fits.value_or(false) ? "yes" : "no",
+           one.needs_code_change ? one.description + ": nanochat lacks it, a change of its code"
+                                 : one.description});
+    }
+    document->Add(std::move(table));
+  }
+
+  NanochatOptions options_;
+  bool table_ = false;
+  bool json_ = false;
+  bool explain_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Verb> MakeFitVerb() { return std::make_unique<FitVerb>(); }
+
+}  // namespace vramcast::cli

@@ -1,0 +1,144 @@
+// `vramcast forecast`: what a run will need, phase by phase, and whether it fits.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <utility>
+
+#include "cli/forecast_text.h"
+#include "cli/launch_requests.h"
+#include "cli/nanochat_options.h"
+#include "cli/verbs.h"
+#include "forecast/json.h"
+
+namespace vramcast::cli {
+namespace {
+
+struct OneForecast {
+  std::optional<LaunchRequest> launch;  // nothing: from flags alone
+  forecast::Forecast forecast;
+};
+
+std::string CardName(const forecast::Request& request) {
+  return request.card ? request.card->name : "the card";
+}
+
+// The one that decides about a whole script: the first that does not fit, else the largest.
+const OneForecast& Decisive(const std::vector<OneForecast>& all) {
+  for (const OneForecast& one : all) {
+    if (one.forecast.fits == false) return one;
+  }
+  return *std::max_element(all.begin(), all.end(), [](const auto& a, const auto& b) {
+    return a.forecast.device_interval.high < b.forecast.device_interval.high;
+  });
+}
+
+class ForecastVerb : public Verb {
+ public:
+  std::string_view name() const override { return "forecast"; }
+  std::string_view description() const override {
+    return "what a run will need, phase by phase, and whether it fits";
+  }
+
+  void Declare(CLI::App& app) override {
+    options_.Declare(app);
+    app.add_flag("--json", json_, "print JSON only");
+    app.add_flag("--explain", explain_, "each term, where each input comes from, rules of thumb");
+  }
+
+  Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {
+    std::vector<std::string> notes;
+    Result<forecast::Request> base = options_.Request(&notes);
+    if (!base) return tl::make_unexpected(base.error());
+    Result<std::vector<OneForecast>> all = MakeAll(command, *base);
+    if (!all) return tl::make_unexpected(all.error());
+    const OneForecast& decisive = Decisive(*all);
+    if (json_) {
+      PrintJson(*all, decisive, notes, output);
+    } else {
+      Print(*all, decisive, *base, notes, output);
+    }
+    return decisive.forecast.fits == false ? Exit::kBadNews : Exit::kYes;
+  }
+
+ private:
+  Result<std::vector<OneForecast>> MakeAll(const std::vector<std::string>& command,
+                                           const forecast::Request& base) const {
+    std::vector<OneForecast> all;
+    if (command.empty()) {
+      Result<forecast::Forecast> forecast = forecast::Make(base);
+      if (!forecast) return tl::make_unexpected(forecast.error());
+      all.push_back({std::nullopt, std::move(*forecast)});
+      return all;
+    }
+    Result<std::vector<LaunchRequest>> launches = RequestsOf(command, options_, base);
+    if (!launches) return tl::make_unexpected(launches.error());
+    for (LaunchRequest& launch : *launches) {
+      Result<forecast::Forecast> forecast = forecast::Make(launch.request);
+      if (!forecast) return tl::make_unexpected(forecast.error());
+      all.push_back({std::move(launch), std::move(*forecast)});
+    }
+    return all;
+  }
+
+  static void PrintJson(const std::vector<OneForecast>& all, const OneForecast& decisive,
+                        const std::vector<std::string>& notes, Output& output) {
+    nlohmann::json object = forecast::ToJson(decisive.forecast);
+    for (const std::string& note : notes) object["warnings"].push_back(note);
+    if (decisive.launch) {
+      object["launches"] = nlohmann::json::array();
+      for (const OneForecast& one : all) {
+        object["launches"].push_back({{"line", one.launch->line},
+                                      {"program", one.launch->program},
+                                      {"notes", one.launch->notes},
+                                      {"forecast", forecast::ToJson(one.forecast)}});
+      }
+    }
+    output.out() << object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+  }
+
+  void Print(const std::vector<OneForecast>& all, const OneForecast& decisive,
+             const forecast::Request& base, const std::vector<std::string>& notes,
+             Output& output) const {
+    Document document;
+    const std::string card = CardName(base);
+    if (all.size() > 1) {
+      document.Add(Title{"The launches, in their order"});
+      Table table;
+      table.header = {"line", "what", "at most", "fits"};
+      table.right_aligned = {true, false, true, false};
+      for (const OneForecast& one : all) {
+        const std::optional<bool> fits = one.forecast.fits;
+        table.rows.push_back({std::to_string(one.launch->line), TitleOf(one.forecast),
+                              Gib(one.forecast.device_interval.high),
+                              !fits   ? "unknown"
+                              : *fits ? "yes"
+                                      : "no"});
+      }
+      document.Add(std::move(table));
+    }
+    std::string title = TitleOf(decisive.forecast);
+    title.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(title.front())));
+    document.Add(Title{std::move(title)});
+    AddVerdict(decisive.forecast, card, &document);
+    AddForecast(decisive.forecast, &document);
+    for (const std::string& note : notes) document.Add(Bullet{note + "."});
+    if (decisive.launch) {
+      for (const std::string& note : decisive.launch->notes) document.Add(Bullet{note + "."});
+    }
+    if (explain_) AddExplanation(decisive.forecast, &document);
+    output.Print(document);
+  }
+
+  NanochatOptions options_;
+  bool json_ = false;
+  bool explain_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Verb> MakeForecastVerb() { return std::make_unique<ForecastVerb>(); }
+
+}  // namespace vramcast::cli
