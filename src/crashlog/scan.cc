@@ -1,17 +1,15 @@
 #include "crashlog/scan.h"
 
 #include <fcntl.h>
-#include <re2/re2.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
-#include "base/text.h"
 #include "crashlog/anchors.h"
+#include "crashlog/context.h"
 #include "crashlog/facts.h"
 #include "crashlog/ledger.h"
 #include "crashlog/message.h"
@@ -40,88 +38,6 @@ constexpr size_t kFactsBefore = 64 << 10;
 
 bool Contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
-}
-
-// The words before "memory" and "allocate" in messages; lines that report usage have others. What
-// cannot be told (a wrapped word, a colour code) passes.
-bool WorthReading(std::string_view text, size_t at) {
-  const char first = static_cast<char>(text[at] | 0x20);
-  const char second = static_cast<char>(text[at + 1] | 0x20);
-  const bool common = (first == 'm' && second == 'e') || (first == 'a' && second == 'l');
-  const size_t behind = std::min<size_t>(at, 40);
-  if (!common || text.substr(std::min(at + 7, text.size()), 6) == "ion on" ||
-      Contains(text.substr(at - behind, behind), "\x1b")) {
-    return true;
-  }
-  const auto is_letter = [](char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; };
-  size_t end = at;
-  const size_t floor = at - behind;
-  while (end > floor && !is_letter(text[end - 1])) {
-    --end;
-  }
-  size_t begin = end;
-  while (begin > floor && is_letter(text[begin - 1])) {
-    --begin;
-  }
-  if (end - begin <= 2 || end == at) {
-    return true;  // too short to tell, or the middle of a word such as OutOfMemory
-  }
-  std::string word(text.substr(begin, end - begin));
-  for (char& c : word) {
-    c = static_cast<char>(c | 0x20);
-  }
-  static constexpr std::string_view kWords[] = {"enough",
-                                                "available",
-                                                "illegal",
-                                                "insufficient",
-                                                "shared",
-                                                "allocate",
-                                                "allocated",
-                                                "free",
-                                                "gpu",
-                                                "system",
-                                                "already",
-                                                "cannot",
-                                                "can",
-                                                "not",
-                                                "the",
-                                                "mps",
-                                                "when",
-                                                "currently",
-                                                "memory",
-                                                "failed",
-                                                "cuda",
-                                                "device",
-                                                "unable",
-                                                "trying",
-                                                "buffer",
-                                                "error",
-                                                "backend",
-                                                "only",
-                                                "host",
-                                                "exceed",
-                                                "than",
-                                                "cache",
-                                                "virtual",
-                                                "pinned",
-                                                "out",
-                                                "cgroup",
-                                                "outofmemoryerror"};
-  return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
-}
-
-// A shell that says that its child was killed, in no other words.
-bool IsBareKilled(const std::string& line) {
-  static const RE2 kKilled(
-      R"(^\s*(?:[\w./-]+: )?(?:line \d+: *)?(?:\[\d+\][+-]?\s+)?(?:\d+ )?(?:[Kk]illed)(?:: 9)?(?:\s{2,}\S.*|\s*)$)");
-  return RE2::FullMatch(line, kKilled) &&
-         (Contains(line, "Killed") || line.rfind("zsh: ", 0) == 0 || line == "killed");
-}
-
-bool IsBadIndex(std::string_view compact) {
-  static const RE2 kIndex(
-      R"(assertion.{0,40}(?:index|idx|n_classes|num_classes|target|label|ind>=0).{0,80}failed)");
-  return RE2::PartialMatch(re2::StringPiece(compact.data(), compact.size()), kIndex);
 }
 
 }  // namespace
@@ -242,20 +158,43 @@ class Scanner::Impl {
     return after == lines.begin() ? 0 : static_cast<size_t>(after - lines.begin()) - 1;
   }
 
-  void Examine(size_t at) {
-    const size_t start =
+  // What stands around an anchor, read closely.
+  struct Close {
+    size_t start = 0;  // in the buffer
+    std::vector<CleanLine> lines;
+    Compact compact;
+    size_t line = 0;   // the anchor's line
+    size_t near = 0;   // the anchor in the compact text
+    bool cut = false;  // the text goes on behind
+  };
+
+  Close LookClosely(size_t at, size_t ahead) const {
+    Close close;
+    close.start =
         std::max(std::min(handled_until_, at), LineStart(Back(at, kMessageBehind), kMessageBehind));
-    const size_t stop = LineEnd(std::min(at + kMessageAhead, buffer_.size()), 512);
-    const std::string_view raw = std::string_view(buffer_).substr(start, stop - start);
-    const std::vector<CleanLine> lines = CleanLines(raw);
-    const size_t line = LineAt(lines, at - start);
-    const Compact compact = MakeCompact(lines, line);
-    const size_t near = compact.FromRaw(at - start);
+    const size_t stop = LineEnd(std::min(at + ahead, buffer_.size()), 512);
+    close.cut = stop < buffer_.size();
+    close.lines = CleanLines(std::string_view(buffer_).substr(close.start, stop - close.start));
+    close.line = LineAt(close.lines, at - close.start);
+    close.compact = MakeCompact(close.lines, close.line);
+    close.near = close.compact.FromRaw(at - close.start);
+    return close;
+  }
+
+  void Examine(size_t at) {
+    Close close = LookClosely(at, kMessageAhead / 8);
+    auto message = ReadMessage(close.compact, 0, close.near, close.near + 8);
+    // Long lists of processes and the lines of other ranks in between are rare.
+    if (message && close.cut && message->end + 600 > close.compact.text.size() &&
+        message->event.wording <= Wording::kMps) {
+      close = LookClosely(at, kMessageAhead);
+      message = ReadMessage(close.compact, 0, close.near, close.near + 8);
+    }
+    const auto& [start, lines, compact, line, near, cut] = close;
     const std::string_view around = std::string_view(compact.text).substr(Back(near, 60), 60 + 200);
     if (Contains(around, "assertion") && IsBadIndex(around)) {
       report_.out_of_range_index = true;
     }
-    auto message = ReadMessage(compact, 0, near, near + 8);
     if (!message) {
       if ((buffer_[at] | 0x20) == 'k' && IsBareKilled(lines[line].text)) {
         message.emplace();
@@ -281,7 +220,7 @@ class Scanner::Impl {
     if (!event.pid) {
       event.pid = head.pid;
     }
-    Reconsider(event, begin, end);
+    Reconsider(ContextOf(begin, end), event);
     // Another rank may have begun its own message between the lines of this one.
     const size_t past = IsInterleaved(lines, begin - start, end - start)
                             ? std::min(end, LineEnd(begin, kMessageAhead))
@@ -290,7 +229,8 @@ class Scanner::Impl {
     scanned_ = std::max(scanned_, past);
     const Place told_until = PlaceOf(end);
     if (const auto known = ledger_.Fold(event, told_until)) {
-      if (ledger_.at(*known).frames.empty()) {
+      constexpr int64_t kTellingsRead = 4;
+      if (ledger_.at(*known).frames.empty() && ledger_.at(*known).repeats < kTellingsRead) {
         ledger_.at(*known).frames = Stack(begin, event.rank);
       }
       return;
@@ -334,81 +274,13 @@ class Scanner::Impl {
     return first != std::string::npos && line.at[first] == at;
   }
 
-  // What stands around a message may change whose memory it is about, or whose message it is.
-  void Reconsider(OomEvent& event, size_t begin, size_t end) const {
+  Context ContextOf(size_t begin, size_t end) const {
+    constexpr size_t kAround = 1500;
     const std::string_view text = buffer_;
     const size_t line = LineStart(begin, 512);
-    const std::string_view on_line = text.substr(line, LineEnd(end, 512) - line);
-    const std::string_view before = text.substr(Back(begin, 1500), begin - Back(begin, 1500));
-    const std::string_view around =
-        text.substr(Back(begin, 1500), std::min(end + 1500, text.size()) - Back(begin, 1500));
-    if (event.wording == Wording::kCudaError &&
-        (Contains(before, "in pin memory thread") || Contains(before, "pin_memory()"))) {
-      event.wording = Wording::kPinnedMemory;
-    }
-    if (event.wording == Wording::kDriverError || event.wording == Wording::kOtherGpu) {
-      for (const std::string_view word : {"disabled", "falling back", "fallback", "fall back",
-                                          "skipping", "continuing without"}) {
-        if (Contains(on_line, word)) {
-          event.wording = Wording::kFeatureOff;
-        }
-      }
-    }
-    if (event.wording == Wording::kCublasNotInitialized && Contains(on_line, "cudnn")) {
-      event.wording = Wording::kCudnnNotInitialized;
-    }
-    if (event.wording == Wording::kOnnxruntime && Contains(around, "CPUExecutionProvider") &&
-        !Contains(around, "CUDAExecutionProvider")) {
-      event.wording = Wording::kHostAllocation;
-    }
-    if (event.wording == Wording::kNccl) {
-      if (Contains(around, "rccl")) {
-        event.framework = Framework::kRccl;
-      } else if (Contains(around, "jax") || Contains(around, "Jax") || Contains(around, "xla")) {
-        event.framework = Framework::kJax;
-      }
-    }
-    if (event.wording == Wording::kLuaTorch && !Contains(around, ".lua") &&
-        !Contains(around, "luarocks")) {
-      event.framework = Framework::kPytorch;
-    }
-    if (event.wording == Wording::kXlaHbm && Contains(around, "CompileTimeHbmOom")) {
-      event.framework = Framework::kJaxXla;
-    }
-    if ((event.wording == Wording::kCudaError || event.wording == Wording::kLlamaCpp) &&
-        (Contains(around, "ggml") || Contains(around, "llama"))) {
-      event.framework = Contains(around, "ollama") ? Framework::kOllama : Framework::kLlamaCpp;
-    }
-    if (event.wording == Wording::kSigkill && !event.rank) {
-      // The launcher's summary: "rank      : 3 (local_rank: 3)" two lines above.
-      static const RE2 kRank(R"(\brank\s*:\s*(\d{1,6})\b)");
-      re2::StringPiece rest(before.data(), before.size());
-      std::string rank;
-      while (RE2::FindAndConsume(&rest, kRank, &rank)) {
-        event.rank = std::stoll(rank);
-      }
-    }
-    if (event.shape.empty()) {
-      // Generated code states the shape of the buffer that could not be had.
-      static const RE2 kStrided(R"((?:empty_strided\w*|rand_strided)\(\(([\d, ]{1,80})\))");
-      re2::StringPiece rest(around.data(), around.size());
-      std::string dims;
-      if (event.wording == Wording::kAllocator && RE2::PartialMatch(rest, kStrided, &dims)) {
-        for (const std::string_view part : Split(dims, ',')) {
-          if (const auto size = ParseInt(vramcast::Trim(part))) {
-            event.shape.push_back(*size);
-          }
-        }
-      }
-    }
-    if (event.wording == Wording::kSigkill && event.framework == Framework::kPytorch &&
-        (Contains(around, "sigkill_handler") || Contains(around, "deepspeed"))) {
-      event.framework = Framework::kDeepspeed;
-    }
-    if (event.framework == Framework::kPytorch && Contains(before, "instance of 'c10::")) {
-      event.framework = Framework::kLibtorch;
-    }
-    event.is_vram_oom = MemoryOf(event.wording) == Memory::kGpu;
+    const size_t from = Back(begin, kAround);
+    return {text.substr(line, LineEnd(end, 512) - line), text.substr(from, begin - from),
+            text.substr(from, std::min(end + kAround, text.size()) - from)};
   }
 
   std::vector<Frame> Stack(size_t begin, std::optional<int64_t> rank) const {
