@@ -175,6 +175,7 @@ void Model::CompiledPass(int64_t sequence, Phase forward, Phase backward) {
   state.heads = {options_.batch_size, sequence, config_.heads, config_.kv_heads, config_.head_size};
   state.masked = options_.mask == MaskKind::kPadded && options_.attention == AttentionWay::kSdpa;
   const int64_t units = tokens_ * config_.hidden;
+  sharding_.BeforeForward(blocks_.size());
   const Tensor embedded = c_.Fresh(Role::kResidual, units, state.residual_width);
   state.residual = embedded;
 
@@ -182,7 +183,9 @@ void Model::CompiledPass(int64_t sequence, Phase forward, Phase backward) {
   std::vector<Tensor> stream;
   for (size_t i = 0; i < blocks_.size(); ++i) {
     stream.push_back(state.residual);
+    sharding_.BeforeForward(i);
     CompiledBlockForward(blocks_[i], &state, &saved[i]);
+    sharding_.AfterForward(i);
     if (options_.checkpointing) saved[i] = {};
   }
   stream.push_back(state.residual);
@@ -211,12 +214,14 @@ void Model::CompiledPass(int64_t sequence, Phase forward, Phase backward) {
   statistic = {};
   state.residual = {};
   for (size_t i = blocks_.size(); i-- > 0;) {
+    sharding_.BeforeBackward(i);
     if (options_.checkpointing) {
       CompiledBlockForward(blocks_[i], &state, &saved[i]);
       state.residual = {};
     }
     stream.pop_back();
     CompiledBlockBackward(blocks_[i], &state, &saved[i]);
+    sharding_.AfterBackward(i);
   }
   // Rows of the embedding are added up in fp32.
   {

@@ -1,4 +1,5 @@
 #include <array>
+#include <functional>
 #include <utility>
 
 #include "models/model.h"
@@ -158,15 +159,35 @@ Model::Inputs Model::MakeInputs(int64_t sequence, int64_t width) {
 }
 
 template <typename Run>
+Tensor Model::InUnit(size_t unit, const Tensor& x, Run run) {
+  if (!sharding_.splits_states()) return run(x);
+  sharding_.BeforeForward(unit);
+  const auto watched = [this](const Tensor& tensor, std::function<void()> action) {
+    Tensor out = tensor;
+    out.edge = {};
+    c_.Record(&out, {tensor.edge}, {tensor.width}, [action](std::vector<Tensor>& g) {
+      action();
+      return std::vector<Tensor>{g[0]};
+    });
+    return out;
+  };
+  const Tensor input = watched(x, [this, unit] { sharding_.AfterBackward(unit); });
+  Tensor out = run(input);
+  sharding_.AfterForward(unit);
+  return watched(out, [this, unit] { sharding_.BeforeBackward(unit); });
+}
+
+template <typename Run>
 Tensor Model::RunBlocks(Tensor hidden, const Inputs& inputs, Run run) {
-  for (const Block& block : blocks_) {
-    if (options_.checkpointing) {
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    const Block& block = blocks_[i];
+    const auto body = [&](const Tensor& x) {
+      if (!options_.checkpointing) return run(x, block, inputs);
       // The partial that is called again holds the block's inputs.
-      hidden = c_.Checkpoint(
-          hidden, [inputs, &block, run](const Tensor& x) { return run(x, block, inputs); });
-    } else {
-      hidden = run(hidden, block, inputs);
-    }
+      return c_.Checkpoint(
+          x, [inputs, &block, run](const Tensor& again) { return run(again, block, inputs); });
+    };
+    hidden = InUnit(i, hidden, body);
   }
   return hidden;
 }
@@ -200,6 +221,7 @@ Tensor Model::Gpt2Hidden(int64_t sequence) {
 
 Tensor Model::Loss(int64_t sequence) {
   tokens_ = options_.batch_size * sequence;
+  sharding_.BeforeForward(blocks_.size());
   const Tensor hidden =
       config_.family == Family::kGpt2 ? Gpt2Hidden(sequence) : LlamaHidden(sequence);
   Projection head;

@@ -17,11 +17,12 @@ bool Targets(const Lora& lora, std::string_view name) {
 
 }  // namespace
 
-Model::Model(Context* context, ModelConfig config, TrainingOptions options)
+Model::Model(Context* context, ModelConfig config, TrainingOptions options, Sharding* sharding)
     : c_(*context),
+      sharding_(*sharding),
       config_(std::move(config)),
       options_(std::move(options)),
-      width_(options_.precision == Precision::kBf16 ? 2 : 4) {
+      width_(sharding->ComputeWidth(options_.precision == Precision::kBf16 ? 2 : 4)) {
   units_.resize(static_cast<size_t>(config_.layers) + 1);  // the last: what is outside the blocks
   blocks_.resize(static_cast<size_t>(config_.layers));
   if (config_.family == Family::kGpt2) {
@@ -38,7 +39,9 @@ Parameter* Model::Make(int64_t rows, int64_t columns, int64_t width, size_t unit
   parameter->count = rows * columns;
   parameter->width = width;
   parameter->trainable = trainable;
-  parameter->data = c_.Fresh(Role::kParameter, parameter->count, width);
+  if (!sharding_.holds_parameters_split()) {
+    parameter->data = c_.Fresh(Role::kParameter, parameter->count, width);
+  }
   units_[unit].push_back(parameter.get());
   parameters_.push_back(std::move(parameter));
   return parameters_.back().get();

@@ -12,6 +12,7 @@
 #include "models/context.h"
 #include "models/ops.h"
 #include "models/options.h"
+#include "models/sharding.h"
 
 namespace vramcast::models {
 
@@ -38,7 +39,8 @@ struct Block {
 class Model {
  public:
   // Makes the parameters on the device, as from_config and from_pretrained do.
-  Model(Context* context, ModelConfig config, TrainingOptions options);
+  // With a sharding that splits them, parameters are only names for what is gathered.
+  Model(Context* context, ModelConfig config, TrainingOptions options, Sharding* sharding);
 
   // One micro-batch: the mean loss of its tokens.
   Tensor Loss(int64_t sequence);
@@ -77,6 +79,9 @@ class Model {
   Inputs MakeInputs(int64_t sequence, int64_t width);
   Tensor LlamaHidden(int64_t sequence);
   Tensor Gpt2Hidden(int64_t sequence);
+  // Hooks of a sharding wrapper around a block's forward and backward pass.
+  template <typename Run>
+  Tensor InUnit(size_t unit, const Tensor& x, Run run);
   struct CompiledBlock;
   struct CompiledPassState;
   Tensor Weight(const CompiledPassState& state, Parameter* parameter);
@@ -88,6 +93,7 @@ class Model {
   Tensor RunBlocks(Tensor hidden, const Inputs& inputs, Run run);
 
   Context& c_;
+  Sharding& sharding_;
   ModelConfig config_;
   TrainingOptions options_;
   int64_t width_;  // bytes per weight

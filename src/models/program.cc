@@ -5,19 +5,21 @@
 
 #include "models/model.h"
 #include "models/optimizer.h"
+#include "models/sharding.h"
 
 namespace vramcast::models {
 namespace {
 
 constexpr size_t kSteps = 3;
 
-void Step(Context& c, Model& model, Optimizer& optimizer, const TrainingOptions& options,
-          int64_t sequence, bool first) {
+void Step(Context& c, Model& model, Sharding& sharding, Optimizer& optimizer,
+          const TrainingOptions& options, int64_t sequence, bool first) {
   for (int64_t micro = 0; micro < options.accumulation; ++micro) {
     const Phase forward = first ? Phase::kFirstForward : Phase::kTrainStep;
     const Phase backward = first ? Phase::kFirstBackward : Phase::kTrainStep;
     if (options.compile) {
       model.CompiledPass(sequence, forward, backward);
+      sharding.FinishBackward();
       continue;
     }
     c.pen().Enter(forward);
@@ -26,10 +28,13 @@ void Step(Context& c, Model& model, Optimizer& optimizer, const TrainingOptions&
     c.LeaveAutocast();
     c.pen().Enter(backward);
     c.Backpropagate(loss, c.Fresh(Role::kSmall, 1, 4));
+    sharding.FinishBackward();
   }
   c.pen().Enter(first ? Phase::kFirstOptimizerStep : Phase::kTrainStep);
-  optimizer.Step(model.parameters());
+  sharding.BeforeStep();
+  optimizer.Step(sharding.splits_states() ? sharding.shards() : model.parameters());
   Optimizer::ZeroGradients(model.parameters());
+  Optimizer::ZeroGradients(sharding.shards());
 }
 
 }  // namespace
@@ -38,10 +43,14 @@ Program WriteProgram(const ModelConfig& config, const TrainingOptions& options,
                      const Machine& machine) {
   Program program;
   auto context = std::make_unique<Context>(machine);
-  context->set_autocast_wanted(options.precision == Precision::kAmp);
+  // Sharding wrappers cast whole layers themselves.
+  context->set_autocast_wanted(options.precision == Precision::kAmp &&
+                               !SplitOf(options.parallel).states);
   context->pen().Enter(Phase::kModelInit);
   {
-    Model model(context.get(), config, options);
+    Sharding sharding(context.get(), options);
+    Model model(context.get(), config, options, &sharding);
+    sharding.Attach(model.units());
     Optimizer optimizer(context.get(), options.optimizer);
     program.parameters = model.parameter_count();
     program.trainable = model.trainable_count();
@@ -49,7 +58,7 @@ Program WriteProgram(const ModelConfig& config, const TrainingOptions& options,
     for (size_t step = 0; step < steps; ++step) {
       const int64_t sequence = options.sequence_lengths[step % options.sequence_lengths.size()];
       const Tensor ids = context->Fresh(Role::kBatch, options.batch_size * sequence, 8);
-      Step(*context, model, optimizer, options, sequence, step == 0);
+      Step(*context, model, sharding, optimizer, options, sequence, step == 0);
     }
     program.trace = std::move(context->pen()).Take();  // what is left at the end stays
   }
