@@ -78,6 +78,26 @@ ENTRY(cudnnBackendGetAttribute)
   if (count != nullptr) *count = name == kEngineResults || number ? 1 : 0;
   return kSuccess;
 }
+// Batch normalisation outside the graph interface (cudnn_ops.h 9): no workspace, no reserve.
+ENTRY(cudnnGetBatchNormalizationForwardTrainingExWorkspaceSize)
+(void*, int, int, void*, void*, void*, void*, void*, size_t* size) {
+  *size = 0;
+  return kSuccess;
+}
+ENTRY(cudnnGetBatchNormalizationBackwardExWorkspaceSize)
+(void*, int, int, void*, void*, void*, void*, void*, void*, void*, size_t* size) {
+  *size = 0;
+  return kSuccess;
+}
+ENTRY(cudnnGetBatchNormalizationTrainingExReserveSpaceSize)
+(void*, int, int, void*, void*, size_t* size) {
+  *size = 0;
+  return kSuccess;
+}
+ENTRY(cudnnDropoutGetStatesSize)(void*, size_t* size) {
+  *size = 0;
+  return kSuccess;
+}
 VRAMCAST_EXPORT const char* vramcast_cudnnGetErrorString(int) { return "CUDNN_STATUS_SUCCESS"; }
 
 // Sizes of workspaces that PyTorch allocates: none is needed. The last argument is where the size

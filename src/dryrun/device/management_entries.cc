@@ -94,6 +94,14 @@ ENTRY(nvmlDeviceGetComputeRunningProcesses_v3)
 (const void* handle, unsigned* count, ProcessInfo2* infos) {
   return RunningProcesses(handle, count, infos);
 }
+// nvmlGpuFabricInfoV_t (nvml.h 12): version, cluster (16 bytes), status, clique, state: all zero is
+// "not supported".
+ENTRY(nvmlDeviceGetGpuFabricInfoV)(const void*, char* info) {
+  constexpr size_t kVersion = sizeof(unsigned);
+  constexpr size_t kUntilState = 29;
+  std::memset(info + kVersion, 0, kUntilState - kVersion);
+  return kSuccess;
+}
 ENTRY(nvmlSystemGetCudaDriverVersion_v2)(int* version) {
   *version = GetConfig().cuda_version;
   return kSuccess;
