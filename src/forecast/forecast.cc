@@ -1,7 +1,5 @@
 #include "forecast/forecast.h"
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include "allocator/settings.h"
@@ -12,6 +10,8 @@
 #include "forecast/program.h"
 #include "forecast/resolve.h"
 #include "forecast/uncertainty.h"
+#include "forecast/verdict.h"
+#include "nanochat/family.h"
 
 namespace vramcast::forecast {
 namespace {
@@ -30,19 +30,6 @@ std::optional<Bytes> CapacityOf(const Request& request) {
   return *total - request.other_processes;
 }
 
-void ReadPhases(const Run& run, const Trace& trace, Forecast* forecast) {
-  std::array<bool, kPhaseCount> seen = {};
-  for (const Event& event : trace.events) {
-    const auto index = static_cast<size_t>(event.phase);
-    if (seen[index] || !run.phases[index]) continue;
-    seen[index] = true;
-    forecast->phases.push_back(
-        {event.phase, run.phases[index]->allocated, run.phases[index]->reserved});
-  }
-  forecast->peak_phase =
-      run.peak.event < trace.events.size() ? trace.events[run.peak.event].phase : Phase::kModelInit;
-}
-
 void ReadComposition(const Run& run, const Trace& trace, Forecast* forecast) {
   for (size_t i = 0; i < kCategoryCount; ++i) {
     forecast->composition.push_back({static_cast<Category>(i), run.composition.by_category[i]});
@@ -57,45 +44,6 @@ void ReadComposition(const Run& run, const Trace& trace, Forecast* forecast) {
     }
     forecast->terms.push_back(std::move(term));
   }
-}
-
-// Whether the run survives on the card with `outside` taken beside the allocator. The allocator
-// gives cached memory back before it dies, so reserved memory alone does not decide.
-std::optional<Phase> DiesIn(const Trace& trace, const AllocatorSettings& settings, Bytes capacity,
-                            Bytes outside) {
-  const Run run = Play(trace, settings, {.total = capacity, .context = outside});
-  if (!run.oom) return {};
-  return run.oom->event < trace.events.size() ? trace.events[run.oom->event].phase
-                                              : Phase::kUnknown;
-}
-
-void Judge(const Trace& trace, const AllocatorSettings& settings, const Outside& outside,
-           std::optional<Bytes> asked_margin, Forecast* forecast) {
-  forecast->margin = asked_margin.value_or(Bytes(0));
-  const Bytes spread = forecast->interval.high - forecast->peak_allocated;
-  Bytes high = forecast->peak_reserved + outside.high + spread;
-  Bytes low =
-      forecast->peak_reserved + outside.low - (forecast->peak_allocated - forecast->interval.low);
-  if (forecast->capacity) {
-    const Bytes capacity = *forecast->capacity - forecast->margin;
-    const Bytes beside = outside.high + spread;
-    if (high > capacity && beside < capacity && forecast->peak_allocated + beside <= capacity &&
-        !DiesIn(trace, settings, capacity, beside)) {
-      // The cache shrinks to fit.
-      high = std::max(capacity, forecast->peak_allocated + beside);
-      low = std::min(low, high);
-      forecast->peak_device = std::min(forecast->peak_device, high);
-    }
-    forecast->fits = high <= capacity;
-    forecast->headroom = capacity - high;
-    if (!*forecast->fits) {
-      forecast->dies_in = beside < capacity ? DiesIn(trace, settings, capacity, beside)
-                                            : std::optional<Phase>(Phase::kModelInit);
-      if (!forecast->dies_in) forecast->dies_in = forecast->peak_phase;
-    }
-  }
-  forecast->device_interval = {std::min(low, forecast->peak_device),
-                               std::max(high, forecast->peak_device)};
 }
 
 void Describe(const Job& job, const Request& request, Forecast* forecast) {

@@ -11,10 +11,12 @@ namespace vramcast::models {
 namespace {
 
 constexpr size_t kSteps = 3;
+constexpr int64_t kMicroBatches = 4;
 
 void Step(Context& c, Model& model, Sharding& sharding, Optimizer& optimizer,
           const TrainingOptions& options, int64_t sequence, bool first) {
-  for (int64_t micro = 0; micro < options.accumulation; ++micro) {
+  // From the second micro-batch on all are alike.
+  for (int64_t micro = 0; micro < std::min(options.accumulation, kMicroBatches); ++micro) {
     const Phase forward = first ? Phase::kFirstForward : Phase::kTrainStep;
     const Phase backward = first ? Phase::kFirstBackward : Phase::kTrainStep;
     if (options.compile) {
