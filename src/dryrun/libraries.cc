@@ -1,12 +1,15 @@
 #include "dryrun/libraries.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 #include <string>
 
+#include "base/text.h"
 #include "dryrun/elf_reader.h"
 #include "dryrun/elf_writer.h"
 #include "dryrun/files.h"
@@ -88,6 +91,21 @@ void AddTritonNames(const fs::path& site_packages, std::set<std::string>* names)
   }
 }
 
+// What a run that was ended in the middle left: NAME.PID.part of processes that are gone.
+void ClearLeftovers(const fs::path& folder) {
+  constexpr std::string_view kPart = ".part";
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.ends_with(kPart)) continue;
+    const std::string stem = name.substr(0, name.size() - kPart.size());
+    const auto owner = ParseInt(stem.substr(stem.rfind('.') + 1));
+    if (owner && kill(static_cast<pid_t>(*owner), 0) != 0 && errno == ESRCH) {
+      fs::remove_all(entry.path(), ignored);
+    }
+  }
+}
+
 Status Fill(const fs::path& folder, const PyTorch& torch) {
   const fs::path python = folder / "python";
   std::error_code error;
@@ -131,6 +149,7 @@ Result<Libraries> MakeLibraries(const PyTorch& torch, const fs::path& cache) {
   Libraries libraries{folder, folder / "python", false};
   std::error_code error;
   if (fs::exists(folder, error)) return libraries;
+  ClearLeftovers(folder.parent_path());
   // Made beside its place and renamed, so that runs side by side see all of it or nothing.
   const fs::path part = fmt::format("{}.{}.part", folder.string(), getpid());
   Status status = Fill(part, torch);
