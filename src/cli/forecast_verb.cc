@@ -9,6 +9,7 @@
 
 #include "cli/forecast_text.h"
 #include "cli/launch_requests.h"
+#include "cli/model_flags.h"
 #include "cli/nanochat_options.h"
 #include "cli/verbs.h"
 #include "forecast/json.h"
@@ -44,11 +45,13 @@ class ForecastVerb : public Verb {
 
   void Declare(CLI::App& app) override {
     options_.Declare(app);
+    model_.Declare(app);
     app.add_flag("--json", json_, "print JSON only");
     app.add_flag("--explain", explain_, "each term, where each input comes from, rules of thumb");
   }
 
   Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {
+    if (model_.given()) return model_.Run(json_, explain_, output);
     std::vector<std::string> notes;
     Result<forecast::Request> base = options_.Request(&notes);
     if (!base) return tl::make_unexpected(base.error());
@@ -133,6 +136,7 @@ class ForecastVerb : public Verb {
   }
 
   NanochatOptions options_;
+  ModelFlags model_;
   bool json_ = false;
   bool explain_ = false;
 };

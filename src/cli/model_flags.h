@@ -1,0 +1,42 @@
+// The flags of `forecast --model`: a transformers model and how it is trained. They stand beside
+// nanochat's; --dtype, --attention, --world-size, --gpu, --other-processes and --margin are shared.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/verb.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace vramcast::cli {
+
+class ModelFlags {
+ public:
+  // After the flags of nanochat, whose values for the shared names are read too.
+  void Declare(CLI::App& app);
+
+  // True if a model was named: then Run() answers instead of nanochat's forecast.
+  bool given() const { return !model_.empty(); }
+  // Forecasts and prints. Usage error for flags that no model's training has.
+  Result<Exit> Run(bool json, bool explain, Output& output) const;
+
+ private:
+  std::string Shared(const char* name, const char* otherwise) const;
+
+  const CLI::App* app_ = nullptr;
+  std::string model_;
+  std::string batch_size_, sequence_, optimizer_ = "adamw", parallel_ = "none", mask_ = "padded";
+  std::string targets_, alloc_conf_, torch_;
+  int64_t accumulation_ = 1;
+  int64_t rank_ = 0;
+  bool checkpointing_ = false;
+  bool compile_ = false;
+};
+
+}  // namespace vramcast::cli
