@@ -20,7 +20,9 @@ bool WorthReading(std::string_view text, size_t at) {
   const char second = static_cast<char>(text[at + 1] | 0x20);
   const bool common = (first == 'm' && second == 'e') || (first == 'a' && second == 'l');
   const size_t behind = std::min<size_t>(at, 40);
-  if (!common || text.substr(std::min(at + 7, text.size()), 6) == "ion on" ||
+  // Names of statuses: CUSOLVER_STATUS_ALLOC_FAILED.
+  const bool status = at + 5 < text.size() && text[at + 5] == '_';
+  if (!common || status || text.substr(std::min(at + 7, text.size()), 6) == "ion on" ||
       Contains(text.substr(at - behind, behind), "\x1b")) {
     return true;
   }
@@ -77,7 +79,13 @@ bool WorthReading(std::string_view text, size_t at) {
                                                 "pinned",
                                                 "out",
                                                 "cgroup",
-                                                "outofmemoryerror"};
+                                                "outofmemoryerror",
+                                                "more",
+                                                "for",
+                                                "low",
+                                                "lsf",
+                                                "heap",
+                                                "video"};
   return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
 }
 
@@ -86,6 +94,11 @@ bool IsBareKilled(const std::string& line) {
       R"(^\s*(?:[\w./-]+: )?(?:line \d+: *)?(?:\[\d+\][+-]?\s+)?(?:\d+ )?(?:[Kk]illed)(?:: 9)?(?:\s{2,}\S.*|\s*)$)");
   return RE2::FullMatch(line, kKilled) &&
          (Contains(line, "Killed") || line.rfind("zsh: ", 0) == 0 || line == "killed");
+}
+
+bool IsMemoryError(const std::string& line) {
+  static const RE2 kMemoryError(R"(^MemoryError(?:: .*)?\s*$)");
+  return RE2::FullMatch(line, kMemoryError);
 }
 
 bool IsBadIndex(std::string_view compact) {

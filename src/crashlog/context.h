@@ -17,6 +17,9 @@ bool WorthReading(std::string_view text, size_t at);
 // A line on which a shell says that its child was killed, in no other words.
 bool IsBareKilled(const std::string& line);
 
+// A line on which Python says that the computer's memory did not suffice.
+bool IsMemoryError(const std::string& line);
+
 // Compact text that has a device-side assertion about an index.
 bool IsBadIndex(std::string_view compact);
 

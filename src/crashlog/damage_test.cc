@@ -49,7 +49,7 @@ RC_GTEST_PROP(Damage, WrappingAtAnyColumn, ()) {
   const auto width = *rc::gen::inRange<size_t>(24, 200);
   const auto prefix = *rc::gen::element<std::string>(
       "", "    ", "# ", "[rank3]: ", "(EngineCore pid=72) ERROR 08-25 09:42:24 [core.py:700] ",
-      "2026-01-02 03:04:05,678 - train - ERROR - ", "| ", "// ", "worker-3: ", "> ");
+      "2026-01-02 03:04:05,678 - train - ERROR - ", "| ", "// ", "worker-3: ", "> ", "-- ");
   ExpectSame(Clean(message), ScanText(Wrap(message, width, prefix)));
 }
 
@@ -130,6 +130,33 @@ TEST(Damage, RetypedByHand) {
   EXPECT_EQ(e.free, Bytes(46 << 20));
   EXPECT_EQ(e.allocated, Bytes(15945066086));
   EXPECT_EQ(e.reserved_unallocated, Bytes(275 << 20));
+}
+
+// The same numbers in other orders and words.
+TEST(Damage, SentencesInAnotherOrder) {
+  for (const char* text :
+       {"CUDA OOM on GPU 0: 24.00 GiB total, 22.00 GiB allocated by PyTorch, 12.00 MiB free; tried "
+        "to allocate 64.00 MiB.",
+        "It dies with CUDA out of memory: tried to allocate 64 MiB, GPU has 24 GiB total, only 12 "
+        "MiB free, PyTorch has 22 GiB allocated",
+        "OOM! Tried to allocate 64.00 MiB on GPU 0 (total capacity 24.00 GiB, 22.00 GiB already "
+        "allocated, 12.00 MiB free)",
+        "torch.OutOfMemoryError: CUDA out of memory. GPU 0 has a total capacity of 24.00 GiB of "
+        "which 12.00 MiB is free. Tried to allocate 64.00 MiB. Of the allocated memory 22.00 GiB "
+        "is allocated by PyTorch.",
+        "CUDA out of memory. Tried to allocate 64.00M (GPU 0; 24.00G total capacity; 22.00G "
+        "already allocated; 12.00M free; 22.50G reserved in total by PyTorch)",
+        "CUDA out of memory. Tried to allocate 64,00 MiB (GPU 0; 24,00 GiB total capacity; 22,00 "
+        "GiB already allocated; 12,00 MiB free; 22,50 GiB reserved in total by PyTorch)"}) {
+    const LogReport report = ScanText(text);
+    ASSERT_EQ(report.events.size(), 1U) << text;
+    const OomEvent& e = report.events[0];
+    EXPECT_TRUE(e.is_vram_oom) << text;
+    EXPECT_EQ(e.requested, Bytes(64 << 20)) << text;
+    EXPECT_EQ(e.total, Bytes(24LL << 30)) << text;
+    EXPECT_EQ(e.allocated, Bytes(22LL << 30)) << text;
+    EXPECT_EQ(e.free, Bytes(12 << 20)) << text;
+  }
 }
 
 }  // namespace

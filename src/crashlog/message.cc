@@ -82,7 +82,7 @@ std::vector<int64_t> Shape(std::string_view dims) {
 }
 
 void Fill(OomEvent& event, std::string_view name, std::string_view caught) {
-  if (name == "requested") {
+  if (name == "requested" || name == "requested2") {
     event.requested = CaughtSize(caught);
   } else if (name == "total") {
     event.total = CaughtSize(caught);

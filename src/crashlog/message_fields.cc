@@ -15,7 +15,7 @@ using Field = std::optional<Bytes> OomEvent::*;
 
 struct FieldRule {
   Field field;
-  const char* pattern;  // ~S: the size
+  const char* pattern;  // ~S: the size; ~B: one with a bare letter for its unit
 };
 
 // In the order of trust: a field that is set is not read again.
@@ -34,6 +34,18 @@ constexpr FieldRule kAllocatorFields[] = {
     {&OomEvent::reserved_unallocated, R"((~S)isreservedbypytorch)"},
     {&OomEvent::reserved_unallocated, R"((~S)cached)"},
     {&OomEvent::reserved, R"((~S)reservedintotal)"},
+    // Units shortened by hand. What follows shows that the unit was not cut.
+    {&OomEvent::requested, R"(triedtoallocate(~B)[(.;,])"},
+    {&OomEvent::total, R"(totalcapac[a-z]{0,4}?of(~B)ofwhich)"},
+    {&OomEvent::total, R"((~B)totalcapac)"},
+    {&OomEvent::free, R"(ofwhich(~B)isfree)"},
+    {&OomEvent::free, R"((~B)free[;)])"},
+    {&OomEvent::process_in_use, R"(thisprocesshas(~B)memory)"},
+    {&OomEvent::allocated, R"((~B)isallocatedbypyt)"},
+    {&OomEvent::allocated, R"((~B)alreadyallocated)"},
+    {&OomEvent::reserved_unallocated, R"((~B)isreservedbypytorch)"},
+    {&OomEvent::reserved_unallocated, R"((~B)cached)"},
+    {&OomEvent::reserved, R"((~B)reservedintotal)"},
 };
 
 // As people retype it, in any order. Only close to the head, and only if the words of the message
@@ -49,6 +61,7 @@ constexpr FieldRule kRetypedFields[] = {
     {&OomEvent::reserved_unallocated, R"((~S)(?:is)?reservedbutunallocated)"},
     {&OomEvent::allocated, R"(pytorch(?:has)?allocated[:=]?~?(~S))"},
     {&OomEvent::allocated, R"((~S)allocatedbypytorch)"},
+    {&OomEvent::allocated, R"(pytorch(?:has|holds|uses)~?(~S))"},
     {&OomEvent::allocated, R"([;,(](~S)allocated[;,)])"},
     {&OomEvent::reserved, R"((~S)reserved[;,.)])"},
 };
@@ -70,6 +83,8 @@ constexpr FieldRule kAsyncFields[] = {
 
 constexpr const char* kSize = R"(\d[\d,]*(?:\.\d+)?(?:bytes|[kmgt]i?b))";
 
+constexpr const char* kBareSize = R"(\d[\d,]*(?:\.\d+)?[kmgt])";
+
 struct CompiledField {
   Field field;
   const RE2* pattern;
@@ -80,8 +95,8 @@ std::vector<CompiledField> Compile(const FieldRule (&rules)[kCount]) {
   std::vector<CompiledField> compiled;
   for (const FieldRule& rule : rules) {
     std::string pattern = rule.pattern;
-    const size_t at = pattern.find("~S");
-    pattern.replace(at, 2, kSize);
+    const bool bare = pattern.find("~B") != std::string::npos;
+    pattern.replace(pattern.find(bare ? "~B" : "~S"), 2, bare ? kBareSize : kSize);
     compiled.push_back({rule.field, new RE2(pattern, RE2::Latin1)});
   }
   return compiled;
@@ -186,8 +201,15 @@ Framework Relative(std::string_view head) {
   return Framework::kPytorch;
 }
 
-// The part of `text` that can belong to the message: up to the head of another one.
-std::string_view Extent(std::string_view text, size_t head) {
+// The part of `text` that can belong to the message: up to the head of another one. A request that
+// the head lacks may follow the other sentences, unless another message begins before it.
+std::string_view Extent(std::string_view text, size_t head, bool has_request) {
+  constexpr size_t kFarthestRequest = 600;
+  const size_t request = has_request ? text.npos : text.find("triedtoallocate", head);
+  if (request != text.npos && request < head + kFarthestRequest &&
+      text.find("outofmemory", head) > request && text.find("error:", head) > request) {
+    head = request + 1;
+  }
   size_t end = text.size();
   for (const std::string_view stop :
        {"outofmemory", "triedtoallocate", "traceback(most", "duringhandlingof", "terminatecalled",
@@ -213,7 +235,7 @@ size_t ReadFields(std::string_view text, size_t head, OomEvent& event) {
     case Wording::kAllocator: {
       static const auto* const kFields = new auto(Compile(kAllocatorFields));
       static const auto* const kRetyped = new auto(Compile(kRetypedFields));
-      text = Extent(text, head);
+      text = Extent(text, head, event.requested || Has(text.substr(0, head), "triedto"));
       if (event.framework == Framework::kPytorch) {
         event.framework = Relative(text.substr(0, head));
       }

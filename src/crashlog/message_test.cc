@@ -286,6 +286,64 @@ constexpr Case kCases[] = {
      -1},
     {"RuntimeError: CUDA out of memory. Tried to allocate more than 1EB memory.", W::kGarbageSize,
      F::kPytorch, false, -1},
+    {"torch.distributed.DistBackendError: NCCL error, unhandled cuda error\nLast error:\nCuda "
+     "failure 2 'out of memory'",
+     W::kNccl, F::kPytorch, true, -1},
+    {"!!! Exception during processing !!!\ntorch.OutOfMemoryError: Allocation on device 0\n\nGot "
+     "an "
+     "OOM, unloading all loaded models.",
+     W::kAsyncAllocator, F::kPytorch, true, -1},
+    {"RuntimeError: Could not allocate tensor with 1048576 bytes. There is not enough GPU video "
+     "memory available!",
+     W::kOtherGpu, F::kPytorch, true, 1048576},
+    {"Error out of memory at line 121 in file /src/csrc/pythonInterface.c", W::kCudaError,
+     F::kPytorch, true, -1},
+    {"RuntimeError: CUDA failed with error out of memory", W::kOtherGpu, F::kUnknown, true, -1},
+    {"F0102 syncedmem.cpp:60] Check failed: error == cudaSuccess (2 vs. 0)  out of memory",
+     W::kOtherGpu, F::kUnknown, true, -1},
+    {"RuntimeError: Triton Error [CUDA]: out of memory", W::kCudaError, F::kTriton, true, -1},
+    {"[ONNXRuntimeError] : 6 : CUDA failure 2: out of memory ; GPU=0 ; expr=cudaMalloc(&p, n);",
+     W::kOnnxruntime, F::kOnnxruntime, true, -1},
+    {"InternalError: CUDA runtime implicit initialization on GPU:0 failed. Status: out of memory",
+     W::kPrimaryContext, F::kTensorflow, true, -1},
+    {"InternalError: Dst tensor is not initialized.", W::kTensorflow, F::kTensorflow, true, -1},
+    {"RuntimeError: cuFFT error: CUFFT_ALLOC_FAILED", W::kOtherGpu, F::kUnknown, true, -1},
+    {"cusolver error: CUSOLVER_STATUS_ALLOC_FAILED, when calling `cusolverDnCreate(handle)`",
+     W::kOtherGpu, F::kUnknown, true, -1},
+    {"RuntimeError: Native API returns: -5 (PI_ERROR_OUT_OF_RESOURCES)", W::kOtherGpu, F::kUnknown,
+     true, -1},
+    {"level_zero backend failed with error: 39 (UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY)",
+     W::kOtherGpu, F::kUnknown, true, -1},
+    {"ggml_vulkan: Device memory allocation of size 536870912 failed.", W::kLlamaCpp, F::kLlamaCpp,
+     true, 536870912},
+    {"NPU function error: aclrtMalloc, error code is 207001\n[Error]: Failed to apply for memory.",
+     W::kOtherGpu, F::kPytorchNpu, true, -1},
+    {"Traceback (most recent call last):\n  File \"a.py\", line 2, in f\n    return "
+     "x\nMemoryError\n",
+     W::kHostAllocation, F::kUnknown, false, -1},
+    {"FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
+     W::kHostAllocation, F::kUnknown, false, -1},
+    {"memory allocation of 4294967296 bytes failed\nAborted", W::kHostAllocation, F::kUnknown,
+     false, 4294967296},
+    {"ray.exceptions.OutOfMemoryError: Task was killed due to the node running low on memory.",
+     W::kSigkill, F::kUnknown, false, -1},
+    {"(raylet) 2 Workers (tasks / actors) killed due to memory pressure (OOM), 0 Workers crashed",
+     W::kSigkill, F::kUnknown, false, -1},
+    {"Your session crashed after using all available RAM.", W::kSigkill, F::kUnknown, false, -1},
+    {"Your notebook tried to allocate more memory than is available. It has restarted.",
+     W::kSigkill, F::kUnknown, false, -1},
+    {"earlyoom: low memory! at or below SIGTERM limits: mem 10.00%, swap 10.00%", W::kSigkill,
+     F::kUnknown, false, -1},
+    {"TERM_MEMLIMIT: job killed after reaching LSF memory usage limit.", W::kSigkill, F::kUnknown,
+     false, -1},
+    {"=>> PBS: job killed: mem 900kb exceeded limit 800kb", W::kSigkill, F::kUnknown, false, -1},
+    {"99.batch   batch   OUT_OF_ME+   0:125\n", W::kSlurm, F::kSlurm, false, -1},
+    {"c++: fatal error: Killed signal terminated program cc1plus", W::kSigkill, F::kUnknown, false,
+     -1},
+    {"ggml_aligned_malloc: insufficient memory (attempted to allocate 900.00 MB)",
+     W::kHostAllocation, F::kLlamaCpp, false, 943718400},
+    {"llama_model_load: error loading model: unable to allocate CPU buffer", W::kHostAllocation,
+     F::kLlamaCpp, false, -1},
 };
 INSTANTIATE_TEST_SUITE_P(All, Wordings, testing::ValuesIn(kCases));
 
@@ -311,7 +369,9 @@ TEST(Message, TalkIsNoEvent) {
         "Peak memory usage: 70000.00MiB\n", "Reduce the batch size if the GPU runs out of memory\n",
         "mem: 12.3GB allocated: 11.0 GiB\n", "  \"OOMKilled\": false,\n",
         "exitcode  : 1 (pid: 5)\n", "[launch.py:325] ['python'] exits with return code = 1\n",
-        "Loaded cuDNN version 90100\n"}) {
+        "Loaded cuDNN version 90100\n", "- CUDA out of memory on cards below 16 GB\n",
+        "CUDA out of memory errors are caught below\n", "    except MemoryError:\n",
+        "test_cuda_out_of_memory PASSED\n"}) {
     EXPECT_TRUE(ScanText(text).events.empty()) << text;
   }
 }

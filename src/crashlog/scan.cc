@@ -1,6 +1,7 @@
 #include "crashlog/scan.h"
 
 #include <fcntl.h>
+#include <re2/re2.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -201,6 +202,11 @@ class Scanner::Impl {
         message->event.wording = Wording::kBareKilled;
         message->begin = near;
         message->end = near + 6;
+      } else if (buffer_[at] == 'M' && IsMemoryError(lines[line].text)) {
+        message.emplace();
+        message->event.wording = Wording::kHostAllocation;
+        message->begin = near;
+        message->end = near + 11;
       } else {
         return;
       }
@@ -271,7 +277,12 @@ class Scanner::Impl {
     const size_t at = compact.at[message.begin];
     const CleanLine& line = lines[LineAt(lines, at)];
     const size_t first = line.text.find_first_not_of(" \t\"'`*");
-    return first != std::string::npos && line.at[first] == at;
+    if (first == std::string::npos || line.at[first] != at) {
+      return false;
+    }
+    static const RE2 kTalk(
+        R"((?i)^\W*\w+ out of memory\s+(?:on\s+(?:cards?|gpus|an?|the|some|my|your|most)|if|is|are|can|may|might|and|or|then|with|for|errors|issues|problems)\b)");
+    return !RE2::PartialMatch(line.text, kTalk);
   }
 
   Context ContextOf(size_t begin, size_t end) const {

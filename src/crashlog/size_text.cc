@@ -36,16 +36,21 @@ std::optional<Bytes> ReadSize(std::string_view number, std::string_view unit) {
   if (negative) {
     number.remove_prefix(1);
   }
+  // Groups have three digits; fewer behind the only comma are a fraction.
+  const size_t comma = number.find(',');
+  const bool decimal_comma = comma != std::string_view::npos && number.size() - comma <= 3 &&
+                             number.find(',', comma + 1) == std::string_view::npos &&
+                             number.find('.') == std::string_view::npos;
   // 18 digits and 40 bits fit 128.
   unsigned __int128 value = 0;
   unsigned __int128 scale = 1;
   int digits = 0;
   bool in_fraction = false;
   for (const char c : number) {
-    if (c == ',') {
+    if (c == ',' && !decimal_comma) {
       continue;
     }
-    if (c == '.') {
+    if (c == '.' || c == ',') {
       if (in_fraction) {
         return std::nullopt;
       }

@@ -13,6 +13,8 @@ TEST(ReadSize, RoundsToTheNearestByte) {
   EXPECT_EQ(ReadSize("0", "bytes"), Bytes(0));
   EXPECT_EQ(ReadSize("-2.50", "GiB"), Bytes(-2684354560));
   EXPECT_EQ(ReadSize("31.25", "G"), Bytes(33554432000));
+  EXPECT_EQ(ReadSize("31,25", "GiB"), Bytes(33554432000));  // a decimal comma
+  EXPECT_EQ(ReadSize("49,152.00", "MiB"), Bytes(51539607552));
 }
 
 TEST(ReadSize, KnowsWhatIsNotASize) {
