@@ -24,7 +24,7 @@ std::string Series(int samples, Used used) {
                   {"gpus",
                    {{{"uuid", "GPU-1"},
                      {"name", "NVIDIA A40"},
-                     {"capacity_bytes", 45000 * kMiB},
+                     {"capacity_bytes", 30000 * kMiB},
                      {"used_bytes", static_cast<int64_t>(used(i)) * kMiB},
                      {"processes",
                       {{{"pid", 77},
@@ -62,7 +62,7 @@ TEST(Watch, ALeakIsBadNewsWithItsRateAndItsEnd) {
   const json& growth = summary["gpus"][0]["growth"];
   EXPECT_EQ(growth["verdict"], "growing");
   EXPECT_NEAR(growth["bytes_per_second"]["value"].get<double>(), 2.0 * kMiB, 0.1 * kMiB);
-  const double truth = (45000 - 20000) / 2.0 - 2400;
+  const double truth = (30000 - 20000) / 2.0 - 2400;
   EXPECT_LE(growth["seconds_to_full"]["low"].get<double>(), truth);
   EXPECT_GE(growth["seconds_to_full"]["high"].get<double>(), truth);
 }
@@ -92,7 +92,7 @@ TEST(Watch, StepsInTheSeriesGiveRatesPerStep) {
     series +=
         json({{"time", i},
               {"step", i / 2},
-              {"gpus", {{{"used_bytes", (8000 + i) * kMiB}, {"capacity_bytes", 20000 * kMiB}}}}})
+              {"gpus", {{{"used_bytes", (8000 + i) * kMiB}, {"capacity_bytes", 11000 * kMiB}}}}})
             .dump() +
         "\n";
   }

@@ -15,6 +15,7 @@ constexpr double kLeastRise = 1 << 20;  // half of PyTorch's smallest segment
 constexpr int64_t kFewestRises = 4;
 constexpr double kLeastGrowth = 24.0 * (1 << 20);
 constexpr double kSlowing = -1.8;  // of the trend test: rises come too early to be a steady process
+constexpr double kHurrying = 2.5;  // and here too late
 constexpr double kIdleGaps = 4;    // mean gaps without a rise after which growth has stopped
 
 struct Rise {
@@ -34,18 +35,23 @@ struct Stretch {
   }
 };
 
-// Rises of the floor that have held, each larger than the noise.
-std::vector<Rise> HeldRises(const Floor& floor, double least, int64_t hold) {
+// The part of the floor that has held: its rises, each larger than the noise, and its end.
+struct Held {
   std::vector<Rise> rises;
+  double level = 0;
+  double time = 0;  // until when
+};
+Held HeldFloor(const Floor& floor, double least, int64_t hold) {
   const std::vector<Floor::Step>& steps = floor.steps();
-  double level = steps.front().level;
+  Held held{.level = steps.front().level, .time = steps.front().time};
   for (size_t i = 1; i < steps.size(); ++i) {
     if (floor.samples() - steps[i].index < hold) break;
-    if (steps[i].level - level < least) continue;
-    rises.push_back({steps[i].time, steps[i].level - level});
-    level = steps[i].level;
+    held.time = steps[i].time;
+    if (steps[i].level - held.level < least) continue;
+    held.rises.push_back({steps[i].time, steps[i].level - held.level});
+    held.level = steps[i].level;
   }
-  return rises;
+  return held;
 }
 
 double Median(std::vector<double> values) {
@@ -108,17 +114,77 @@ bool BeganSteeper(const Stretch& stretch) {
   return stretch.rises.size() >= 8 && before > kSteeper * after / 3;
 }
 
-// The longest stretch up to now in which the rises come steadily: a ramp at the beginning is cut
-// off.
+// The end of a pause that takes up much of the stretch: two ramps far apart are not one growth.
+std::optional<double> EndOfPause(const Stretch& stretch) {
+  constexpr double kMuch = 0.4;
+  if (stretch.rises.size() < 8) return std::nullopt;
+  double last = stretch.begin;
+  std::optional<double> end;
+  for (const Rise& rise : stretch.rises) {
+    if (rise.time - last > kMuch * stretch.length()) end = rise.time;
+    last = rise.time;
+  }
+  return end;
+}
+
+// Reaches back from a steady stretch over what rose about as fast, so that chance at its beginning
+// does not hide how long it has been going on.
+void ReachBack(const std::vector<Rise>& rises, double first, Stretch* stretch) {
+  const double rate = stretch->sum() / stretch->length();
+  while (stretch->begin > first) {
+    const double begin = std::max(first, stretch->begin - stretch->length() / 4);
+    std::vector<Rise> before;
+    double sum = 0;
+    for (const Rise& rise : rises) {
+      if (rise.time <= begin || rise.time > stretch->begin) continue;
+      before.push_back(rise);
+      sum += rise.size;
+    }
+    const double before_rate = sum / (stretch->begin - begin);
+    if (before_rate < rate / 2 || before_rate > 2 * rate) return;
+    stretch->rises.insert(stretch->rises.begin(), before.begin(), before.end());
+    stretch->begin = begin;
+  }
+}
+
+// The longest stretch up to `end` in which the rises come steadily: a ramp at the beginning is cut
+// off, and so is a calm time before growth sets in.
 Stretch SteadyStretch(const std::vector<Rise>& rises, double begin, double end) {
   Stretch stretch{.begin = begin, .end = end, .rises = rises};
-  while (static_cast<int64_t>(stretch.rises.size()) >= kFewestRises &&
-         (TrendTest(stretch) < kSlowing || BeganSteeper(stretch))) {
-    stretch.begin += stretch.length() / 4;
+  while (static_cast<int64_t>(stretch.rises.size()) >= kFewestRises) {
+    const double trend = TrendTest(stretch);
+    if (const auto pause = EndOfPause(stretch)) {
+      stretch.begin = *pause;
+    } else if (trend > kHurrying) {
+      stretch.begin += stretch.length() / 8;
+    } else if (trend < kSlowing || BeganSteeper(stretch)) {
+      stretch.begin += stretch.length() / 4;
+    } else {
+      ReachBack(rises, begin, &stretch);
+      break;
+    }
     std::erase_if(stretch.rises,
                   [&stretch](const Rise& rise) { return rise.time <= stretch.begin; });
   }
   return stretch;
+}
+
+// The level of the floor at a moment.
+double LevelAt(const std::vector<Floor::Step>& steps, double time) {
+  const auto after =
+      std::upper_bound(steps.begin(), steps.end(), time,
+                       [](double wanted, const Floor::Step& step) { return wanted < step.time; });
+  return after == steps.begin() ? steps.front().level : std::prev(after)->level;
+}
+
+// How far samples have stood above the floor.
+double Height(const Floor& floor, const Peaks& peaks, double begin) {
+  double height = 0;
+  for (const Peaks::Peak& peak : peaks.peaks()) {
+    if (peak.time < begin) continue;
+    height = std::max(height, peak.value - LevelAt(floor.steps(), peak.time));
+  }
+  return height;
 }
 
 bool StillActive(const Stretch& stretch) {
@@ -204,34 +270,30 @@ std::string_view GrowthName(GrowthKind kind) {
 
 void GrowthDetector::Add(double time, Bytes used) {
   const auto value = static_cast<double>(used.count());
-  if (floor_.samples() == 0) first_time_ = last_time_ = time, peak_now_ = peak_before_ = value;
+  if (floor_.samples() == 0) first_time_ = last_time_ = time;
   last_time_ = std::max(last_time_, time);
-  last_ = value;
   floor_.Add(last_time_, value);
   noise_.Add(value);
-  // Peaks of the last one to two hundred samples.
-  constexpr int64_t kPeakStretch = 100;
-  if (floor_.samples() - peak_since_ > kPeakStretch) {
-    peak_before_ = peak_now_;
-    peak_now_ = value;
-    peak_since_ = floor_.samples();
-  }
-  peak_now_ = std::max(peak_now_, value);
+  peaks_.Add(last_time_, value);
 }
 
 Growth GrowthDetector::Assess(std::optional<Bytes> capacity) const {
   Growth growth{.samples = floor_.samples()};
   if (growth.samples == 0) return growth;
-  const double peak = std::max(peak_now_, peak_before_);
-  growth.peak = Bytes(static_cast<int64_t>(peak));
-  growth.floor = Bytes(static_cast<int64_t>(floor_.steps().back().level));
   if (growth.samples < kFewestSamples) return growth;
 
   const double least = std::max(kLeastRise, 4 * noise_.Median());
   const int64_t hold = std::max(kHold, 2 * floor_.longest_tooth());
-  std::vector<Rise> rises = HeldRises(floor_, least, std::min(hold, growth.samples / 2));
-  const std::vector<Rise> jumps = TakeJumps(&rises, first_time_);
-  const Stretch stretch = SteadyStretch(rises, first_time_, last_time_);
+  const int64_t held_for = std::min(hold, growth.samples / 2);
+  Held held = HeldFloor(floor_, least, held_for);
+  // What rose later than this has not had the time to hold.
+  const double per_sample = (last_time_ - first_time_) / static_cast<double>(growth.samples);
+  const double until = last_time_ - static_cast<double>(held_for) * per_sample;
+  const std::vector<Rise> jumps = TakeJumps(&held.rises, first_time_);
+  const Stretch stretch = SteadyStretch(held.rises, first_time_, until);
+  const double height = Height(floor_, peaks_, stretch.begin);
+  growth.floor = Bytes(static_cast<int64_t>(held.level));
+  growth.peak = Bytes(static_cast<int64_t>(held.level + height));
   growth.rises = static_cast<int64_t>(stretch.rises.size());
   growth.grown = Bytes(static_cast<int64_t>(stretch.sum()));
   growth.seconds = stretch.length();
@@ -248,17 +310,20 @@ Growth GrowthDetector::Assess(std::optional<Bytes> capacity) const {
   }
   growth.kind = GrowthKind::kGrowing;
   std::optional<double> headroom;
-  if (capacity) headroom = std::max(static_cast<double>(capacity->count()) - peak, 0.0);
+  if (capacity) {
+    // The floor has gone on rising since the last rise that has held.
+    const double now = held.level + stretch.sum() / stretch.length() * (last_time_ - held.time);
+    headroom = std::max(static_cast<double>(capacity->count()) - now - height, 0.0);
+  }
   Predict(stretch, headroom, &growth);
 
   // How much of what was left is gone: a ramp of the load tends to end before that.
-  const double per_second =
-      static_cast<double>(growth.samples) / std::max(last_time_ - first_time_, 1e-9);
-  const double judged = stretch.length() * per_second;  // samples in the stretch
+  const double judged = stretch.length() / std::max(per_sample, 1e-9);  // samples in the stretch
   const double gone = headroom ? stretch.sum() / (stretch.sum() + *headroom) : 0;
-  growth.certain = (judged >= 30 && gone >= 0.4) ||
-                   (judged >= 300 && growth.rises >= 10 && gone >= 0.15) ||
-                   (judged >= 1000 && growth.rises >= 20);
+  const bool held_long_enough = hold <= growth.samples / 3;
+  const bool far_gone = (judged >= 200 && gone >= 0.4) || (judged >= 50 && gone >= 0.6);
+  const bool long_seen = judged >= 3000 && growth.rises >= 40 && gone >= 0.25;
+  growth.certain = held_long_enough && (far_gone || long_seen);
   return growth;
 }
 

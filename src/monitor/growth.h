@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "monitor/floor.h"
 #include "monitor/noise.h"
+#include "monitor/peaks.h"
 
 namespace vramcast::monitor {
 
@@ -56,10 +57,7 @@ class GrowthDetector {
   Noise noise_;
   double first_time_ = 0;
   double last_time_ = 0;
-  double last_ = 0;
-  // The highest samples of this and the last stretch, so that old peaks are forgotten.
-  double peak_now_ = 0, peak_before_ = 0;
-  int64_t peak_since_ = 0;
+  Peaks peaks_;
 };
 
 }  // namespace vramcast::monitor

@@ -63,7 +63,7 @@ TEST(Growth, ASlowLeakIsFoundEarlyAndItsEndForetold) {
 }
 
 TEST(Growth, AStaircaseOfTheAllocatorIsGrowth) {
-  const Seen seen = Watch(4000, [](int i) { return 12_GiB + (i / 40) * 20_MiB; });
+  const Seen seen = Watch(12000, [](int i) { return 12_GiB + (i / 40) * 20_MiB; });
   EXPECT_EQ(seen.last.kind, GrowthKind::kGrowing);
   EXPECT_TRUE(seen.last.certain);
   EXPECT_NEAR(seen.last.bytes_per_second->value, 20.0 * (1 << 20) / 40, 0.05 * (1 << 20));
