@@ -45,6 +45,13 @@ std::optional<int64_t> Number(const json& record, const char* key) {
   return found->get<int64_t>();
 }
 
+// The number after `flag` in a quoted command.
+std::optional<int64_t> FlagIn(const std::string& text, const std::string& flag) {
+  const size_t at = text.find(flag);
+  if (at == std::string::npos) return {};
+  return std::strtoll(text.c_str() + at + flag.size(), nullptr, 10);
+}
+
 std::optional<fc::Request> RequestOf(const json& record) {
   fc::Request request;
   nano::Flags& flags = request.flags;
@@ -74,7 +81,12 @@ std::optional<fc::Request> RequestOf(const json& record) {
   flags.revision = Text(record, "revision");
   flags.stage = nano::StageOf("scripts." + Text(record, "stage") + "_train");
   if (!flags.stage) flags.stage = nano::StageOf("scripts.chat_" + Text(record, "stage"));
-  const std::string launcher = Text(record, "launcher");
+  std::string launcher = Text(record, "launcher");
+  // What the record's fields leave open, the quoted command may tell.
+  const std::string verbatim = Text(record, "verbatim");
+  if (launcher.empty() && verbatim.find("torchrun") != std::string::npos) launcher = "torchrun";
+  if (!flags.total_batch_size) flags.total_batch_size = FlagIn(verbatim, "--total_batch_size=");
+  if (!flags.num_iterations) flags.num_iterations = FlagIn(verbatim, "--num_iterations=");
   if (launcher == "python") flags.launcher = nano::Launcher::kPython;
   if (launcher == "torchrun") flags.launcher = nano::Launcher::kTorchrun;
   if (const std::string name = Text(record, "gpu_name"); !name.empty()) {

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <string_view>
+#include <utility>
 
 #include "base/text.h"
-#include "cli/rules_of_thumb.h"
 
 namespace vramcast::cli {
 namespace {
@@ -38,6 +38,27 @@ std::string ValueOf(const forecast::Forecast& forecast, std::string_view name) {
 std::string WithSign(Bytes bytes) {
   return bytes < Bytes(0) ? fmt::format("{} too much", Gib(-bytes))
                           : fmt::format("{} to spare", Gib(bytes));
+}
+
+void AddRulesOfThumb(const forecast::Forecast& forecast, Document* document) {
+  document->Add(Title{"Rules of thumb beside it"});
+  Table table;
+  table.header = {"what", "rule", "says", "forecast", "error"};
+  table.right_aligned = {false, false, true, true, true};
+  for (const forecast::RuleOfThumb& rule : forecast.rules_of_thumb) {
+    const auto text = [&](double value) {
+      return rule.in_bytes ? fmt::format("{:.2f} GiB", value / (1 << 30))
+                           : fmt::format("{:.0f} M", value / 1e6);
+    };
+    table.rows.push_back({rule.subject, rule.rule, text(rule.by_rule), text(rule.forecast),
+                          rule.forecast > 0
+                              ? fmt::format("{:+.0f} %", (rule.by_rule / rule.forecast - 1) * 100)
+                              : ""});
+  }
+  document->Add(std::move(table));
+  document->Add(Paragraph{
+      "The forecast's figures are those at the peak: what is not alive then (gradients, where the "
+      "peak is in a forward pass) does not count."});
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ struct Layer {
 
 // Saved by the operations of one block: two residuals and their norms, queries and keys before and
 // after their norm, values, the attention's output, and of the MLP the rectified values and their
-// squares.
+// squares. Math attention keeps queries, keys and values in fp32 instead, and the scores.
 Layer EagerLayer(const Job& job, int64_t index, Writer* writer) {
   Layer layer;
   const int64_t unit = job.unit();
@@ -23,8 +23,11 @@ Layer EagerLayer(const Job& job, int64_t index, Writer* writer) {
   keep(What::kResidual, unit);
   keep(What::kNormStatistic, 4 * job.tokens());
   keep(What::kNormed, unit);
-  keep(What::kValueHead, unit);
-  for (int i = 0; i < 4; ++i) keep(What::kQueryKey, unit);
+  const bool math = job.kernel(index) == AttentionKernel::kMath;
+  const int64_t head_unit = math ? 4 * job.tokens() * job.width() : unit;
+  keep(What::kValueHead, head_unit);
+  for (int i = 0; i < 2; ++i) keep(What::kQueryKey, unit);
+  for (int i = 0; i < 2; ++i) keep(What::kQueryKey, head_unit);
   layer.attention = AttentionForward(job, index, writer);
   keep(What::kResidual, unit);
   keep(What::kNormStatistic, 4 * job.tokens());
@@ -32,7 +35,16 @@ Layer EagerLayer(const Job& job, int64_t index, Writer* writer) {
   AllocationId hidden = writer->Alloc(What::kMlpHidden, 4 * unit);
   keep(What::kMlpHidden, 4 * unit);
   writer->Free(hidden);
-  keep(What::kMlpActivated, 4 * unit);
+  // Autocast squares in fp32 (pow, autocast_mode.h): its input is kept wide, its output narrowed.
+  if (job.family().precision == nanochat::Precision::kAutocast) {
+    const int64_t wide = 16 * job.tokens() * job.width();
+    keep(What::kMlpActivated, wide);
+    AllocationId square = writer->Alloc(What::kMlpActivated, wide);
+    keep(What::kMlpActivated, 4 * unit);
+    writer->Free(square);
+  } else {
+    keep(What::kMlpActivated, 4 * unit);
+  }
   writer->Touch(What::kMlpOut, unit);
   return layer;
 }

@@ -2,21 +2,12 @@
 // shown by --explain and in docs/oom.md, so that a reader sees where a wrong number came from.
 #pragma once
 
-#include <string>
 #include <vector>
 
 #include "forecast/forecast.h"
 #include "nanochat/run_config.h"
 
 namespace vramcast::forecast {
-
-struct RuleOfThumb {
-  std::string subject;   // "parameters"
-  std::string rule;      // "12 d^2 a^2"
-  double by_rule = 0;    // in the unit of `in_bytes`
-  double forecast = 0;   // the same quantity as forecast
-  bool in_bytes = true;  // else a plain number (parameters, tokens)
-};
 
 // Every common rule, applied to the configuration of `forecast`: d is the depth, a the aspect
 // ratio, B the device batch size, T the sequence length, C the model dimension, L the layers, P the

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "allocator/settings.h"
+#include "forecast/folklore.h"
 #include "forecast/inputs.h"
 #include "forecast/job.h"
 #include "forecast/label.h"
@@ -60,6 +61,12 @@ void Describe(const Job& job, const Request& request, Forecast* forecast) {
   for (const nanochat::Warning& warning : config.warnings) {
     forecast->warnings.push_back(warning.text);
   }
+  const bool one_process = job.world() == 1 && !config.distributed();
+  if (one_process && !request.flags.launcher && !job.family().single_class) {
+    forecast->warnings.push_back(
+        "started by plain python; under torchrun even one GPU keeps the collectives' tensors "
+        "(--launcher torchrun)");
+  }
   if (!config.revision.note.empty()) forecast->warnings.push_back(config.revision.note);
   if (!request.card) {
     forecast->warnings.push_back(
@@ -101,6 +108,7 @@ Result<Forecast> Make(const Request& request) {
   forecast.peak_device = run.peak.reserved + outside.usual;
   forecast.capacity = CapacityOf(request);
   Describe(*job, request, &forecast);
+  forecast.rules_of_thumb = RulesOfThumb(forecast, job->config);
   Judge(trace, settings, outside, request.margin, &forecast);
   return forecast;
 }

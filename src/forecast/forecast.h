@@ -86,6 +86,15 @@ struct OutsideBytes {
   Bytes low, usual, high;
 };
 
+// A common rule of thumb beside the forecast's figure (folklore.h).
+struct RuleOfThumb {
+  std::string subject;   // "parameters"
+  std::string rule;      // "12 d^2 a^2"
+  double by_rule = 0;    // in the unit of `in_bytes`
+  double forecast = 0;   // the same quantity as forecast
+  bool in_bytes = true;  // else a plain number (parameters, tokens)
+};
+
 struct Forecast {
   // The highest point of the whole run.
   Phase peak_phase = Phase::kUnknown;
@@ -95,8 +104,9 @@ struct Forecast {
 
   std::vector<PhasePeak> phases;           // in the order of the run
   std::vector<CategoryBytes> composition;  // at the peak; every category, sums to peak_allocated
-  std::vector<Term> terms;                 // largest first; sum to peak_allocated
-  int64_t parameters = 0;                  // of the model, padding included
+  std::vector<RuleOfThumb> rules_of_thumb;
+  std::vector<Term> terms;  // largest first; sum to peak_allocated
+  int64_t parameters = 0;   // of the model, padding included
 
   Interval interval;         // of peak_allocated
   Interval device_interval;  // of peak_device; its high end decides `fits`

@@ -50,6 +50,9 @@ struct Job {
   // True where layer `i` needs an explicit mask: a window without FA3.
   bool masked(int64_t layer) const;
   AttentionKernel kernel(int64_t layer) const;
+  // Whether torch.compile takes the model: graphs with bf16 inputs are skipped on cards without
+  // bf16 (compile_fx.py, _check_triton_bf16_support), which leaves the eager program.
+  bool compiles() const { return capability >= 80 || *config.dtype != nanochat::Dtype::kBf16; }
   // cuBLAS: 32 MiB on compute capability 9.x, else :4096:2:16:8 = 8,519,680 bytes (PyTorch 2.9,
   // CublasHandlePool.cpp).
   int64_t workspace() const { return capability / 10 == 9 ? 33554432 : 8519680; }

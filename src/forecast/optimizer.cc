@@ -14,9 +14,6 @@ using nanochat::UpdateKind;
 
 namespace {
 
-// On several ranks the newest optimizer was seen to keep up to two steps' sets, the older ones one.
-size_t KeptSets(const Job& job) { return job.family().single_class ? 2 : 1; }
-
 void AllocState(const nanochat::State& state, Writer* writer) {
   const std::string_view name = state.name;
   const What what = name == "zero_buffer"              ? What::kZeroBuffer
@@ -29,24 +26,11 @@ void AllocState(const nanochat::State& state, Writer* writer) {
 
 }  // namespace
 
-void Staging::BeginStep(Writer* writer) {
-  while (sets_.size() >= kept_) {
-    writer->Free(sets_.front());
-    sets_.pop_front();
-  }
-  sets_.emplace_back();
-}
-
-void Staging::Release(Writer* writer) {
-  for (std::vector<AllocationId>& set : sets_) writer->Free(set);
-  sets_.clear();
-}
-
 Optimizer::Optimizer(const Job& job, Writer* writer)
     : job_(job),
       w_(writer),
       communicates_(job.family().single_class ? job.world() > 1 : job.config.distributed()),
-      staging_(KeptSets(job)) {
+      staging_(LingeringOf(job)) {
   for (size_t g = 0; g < job.shapes.groups.size(); ++g) {
     const nanochat::Group& group = job.shapes.groups[g];
     if (group.kind == UpdateKind::kAdamW) {
@@ -197,7 +181,7 @@ void Optimizer::StepOneByOneSharded() {
       for (int64_t missing = group.count; missing < base + world; ++missing) {
         staging_.Add(w_->Alloc(What::kZeroBuffer, group.bytes()));
       }
-      staging_.Add(w_->Alloc(What::kGatherBuffer, world * group.bytes()));
+      staging_.Add(w_->Alloc(What::kGatherBuffer, world * group.bytes()), Staging::Use::kGather);
     }
     for (const int parameter : group.parameters) Keep(parameter);
   }
@@ -242,14 +226,17 @@ void Optimizer::StepStackedSharded() {
     const AllocationId stack = w_->Alloc(What::kStackedGradients, group.count * group.bytes());
     w_->Free(unpadded);
     unpadded = stack;
-    staging_.Add(w_->Alloc(What::kGradientStack, group.padded * group.bytes()));
+    // The stack of gradients becomes the output of the gather.
+    staging_.Add(w_->Alloc(What::kGradientStack, group.padded * group.bytes()),
+                 Staging::Use::kGather);
     staging_.Add(w_->Alloc(What::kGradientShard, group.owned * group.bytes()));
     if (one_optimizer) w_->Free(unpadded);
   }
   if (one_optimizer) UpdateAdam();
   for (const MuonGroup& group : muon_) {
     if (!has_states_) StatesOf(group);
-    staging_.Add(w_->Alloc(What::kUpdatedShard, group.owned * group.bytes()));
+    staging_.Add(w_->Alloc(What::kUpdatedShard, group.owned * group.bytes()),
+                 Staging::Use::kGather);
     AllocationId owned = w_->Alloc(What::kStackedParameters, group.owned * group.bytes());
     StackedKernel(group, group.owned);
     w_->Free(owned);

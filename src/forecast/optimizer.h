@@ -3,30 +3,13 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "forecast/job.h"
+#include "forecast/staging.h"
 #include "forecast/writer.h"
 
 namespace vramcast::forecast {
-
-// Tensors that were handed to a collective. ProcessGroupNCCL keeps them until its watchdog thread
-// sees the work done (ProcessGroupNCCL.cpp, stashed_for_allocator_safety_; waiting on the future,
-// as nanochat does, does not let go), which is after the next forward pass has begun: one step's
-// set is alive then, and two where steps are short against the watchdog's period of 100 ms.
-class Staging {
- public:
-  explicit Staging(size_t kept_sets) : kept_(kept_sets) {}
-  void Add(AllocationId id) { sets_.back().push_back(id); }
-  // A step's collectives begin: what is older than the kept sets is let go.
-  void BeginStep(Writer* writer);
-  void Release(Writer* writer);  // lets go of everything
-
- private:
-  size_t kept_;
-  std::deque<std::vector<AllocationId>> sets_;
-};
 
 class Optimizer {
  public:

@@ -20,7 +20,7 @@ namespace {
 
 // Steps to write: states and staging appear after the first, and a second set of staging tensors is
 // full in the third.
-constexpr int kSteps = 3;
+constexpr int64_t kSteps = 3;
 // Micro-steps to write for one step: the second differs, since gradients exist; later ones repeat
 // it.
 constexpr int64_t kMicroSteps = 2;
@@ -44,7 +44,7 @@ class Program {
     return job_.config.stage != Stage::kBaseEval && job_.config.stage != Stage::kChatEval;
   }
   bool compiled() const {
-    return job_.config.stage != Stage::kRl &&
+    return job_.compiles() && job_.config.stage != Stage::kRl &&
            !(job_.config.stage == Stage::kSft && job_.family().sft == nanochat::SftStyle::kPadded);
   }
 
@@ -58,7 +58,7 @@ class Program {
   void Core();
   void Do(const nanochat::PlannedAction& planned);
   void Train();
-  void Step(int step);
+  void Step(int64_t step);
 
   const Job& job_;
   Writer w_;
@@ -140,8 +140,7 @@ std::vector<AllocationId> Program::Batch() {
 void Program::Evaluate(const nanochat::PlannedAction& planned) {
   w_.Enter(Phase::kEvaluation);
   std::vector<AllocationId> batch = Batch();
-  std::vector<AllocationId> unused;
-  if (planned.compiled) {
+  if (planned.compiled && job_.compiles()) {
     CompiledEvaluation(job_, &workspaces_, &w_);
   } else {
     std::vector<AllocationId> weights = EagerWeights(job_, &w_);
@@ -219,10 +218,12 @@ void Program::Train() {
   trained_ = true;
   NeedOptimizer();
   if (batch_.empty()) batch_ = Batch();
-  for (int step = 0; step < kSteps; ++step) Step(step);
+  const int64_t asked = *job_.config.num_iterations;
+  const int64_t steps = asked > 0 ? std::min(asked, kSteps) : kSteps;
+  for (int64_t step = 0; step < steps; ++step) Step(step);
 }
 
-void Program::Step(int step) {
+void Program::Step(int64_t step) {
   const int64_t micro_steps =
       std::min(std::max<int64_t>(job_.config.grad_accum_steps, 1), kMicroSteps);
   std::vector<AllocationId> gradients;

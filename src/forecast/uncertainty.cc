@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "forecast/label.h"
+#include "forecast/staging.h"
 #include "nanochat/family.h"
 
 namespace vramcast::forecast {
@@ -36,6 +37,22 @@ class Collector {
  private:
   std::vector<Uncertainty> list_;
 };
+
+// A forward pass this small may be over before the thread wakes, or the thread before it.
+constexpr int64_t kFewTokens = 4096;
+
+// One step's gathers of stacked matrices: their outputs and inputs.
+Bytes Gathers(const Job& job) {
+  Bytes sum;
+  for (const nanochat::Group& group : job.shapes.groups) {
+    if (group.kind != nanochat::UpdateKind::kMuon || group.parameters.empty()) continue;
+    const auto& first = job.shapes.parameters[static_cast<size_t>(group.parameters.front())];
+    const int64_t padded =
+        nanochat::PaddedCount(static_cast<int64_t>(group.parameters.size()), job.world());
+    sum += (padded + padded / job.world()) * first.bytes();
+  }
+  return sum;
+}
 
 // The largest of the gathers of stacked matrices: the newest work, which lingers longest.
 Bytes LastGather(const Job& job) {
@@ -76,11 +93,20 @@ std::vector<Uncertainty> Uncertainties(const Job& job, const Request& request, c
   }
   const Bytes staged = run.composition.by_category[static_cast<size_t>(Category::kCommunication)];
   if (job.world() > 1 && staged > Bytes(0)) {
-    if (family.single_class) {
-      list.Add("how many steps' collectives are still held depends on NCCL's watchdog", staged / 2,
-               Bytes(0));
-    } else if (family.muon == nanochat::MuonStyle::kStacked) {
-      list.Add("the last gather may be held one step longer", Bytes(0), LastGather(job));
+    const char* const kReason =
+        "how long collectives' tensors are held depends on NCCL's watchdog thread";
+    switch (LingeringOf(job)) {
+      case Lingering::kAll:
+        list.Add(kReason, staged / 2, Bytes(0));
+        break;
+      case Lingering::kGathers:
+        list.Add(kReason, Gathers(job), staged - 2 * Gathers(job));
+        break;
+      case Lingering::kNone:
+        if (family.muon == nanochat::MuonStyle::kStacked) {
+          list.Add(kReason, job.tokens() < kFewTokens ? staged / 8 : Bytes(0), LastGather(job));
+        }
+        break;
     }
   }
   if (run.peak.event < trace.events.size()) {

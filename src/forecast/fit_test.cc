@@ -1,0 +1,92 @@
+#include "forecast/fit.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace vramcast::forecast {
+namespace {
+
+Request On(const char* card, int64_t depth) {
+  Request request;
+  request.flags.revision = "head";
+  request.flags.depth = depth;
+  if (auto match = gpu::FindCard(card)) request.card = match->card;
+  return request;
+}
+
+TEST(FindBatch, KeepsTheTotalBatchSize) {
+  const auto fit = FindBatch(On("RTX 3090", 12));
+  ASSERT_TRUE(fit) << fit.error().message;
+  ASSERT_TRUE(fit->device_batch_size && fit->total_batch_size);
+  EXPECT_EQ(*fit->device_batch_size * 2048 * fit->grad_accum_steps, *fit->total_batch_size);
+  EXPECT_EQ(fit->forecast.fits, true);
+  EXPECT_EQ(fit->flags.device_batch_size, fit->device_batch_size);
+}
+
+TEST(FindBatch, TheNextSizeDoesNotFit) {
+  const auto fit = FindBatch(On("RTX 3090", 16));
+  ASSERT_TRUE(fit && fit->device_batch_size);
+  const auto next =
+      std::find_if(fit->candidates.begin(), fit->candidates.end(),
+                   [&](const auto& c) { return c.device_batch_size > *fit->device_batch_size; });
+  ASSERT_NE(next, fit->candidates.end());
+  EXPECT_FALSE(next->fits);
+}
+
+TEST(FindBatch, AgreesWithTheBisection) {
+  for (const int64_t depth : {8, 12, 20, 26}) {
+    for (const char* card : {"T4", "RTX 3090", "H100 SXM"}) {
+      const auto fit = FindBatch(On(card, depth));
+      const auto batch = LargestBatch(On(card, depth));
+      ASSERT_TRUE(fit && batch);
+      EXPECT_EQ(fit->device_batch_size, *batch) << card << " " << depth;
+    }
+  }
+}
+
+TEST(FindBatch, SaysWhatWouldFitWhereNothingDoes) {
+  const auto fit = FindBatch(On("8GB", 32));
+  ASSERT_TRUE(fit);
+  EXPECT_FALSE(fit->device_batch_size);
+  EXPECT_FALSE(fit->alternatives.empty());
+  bool card = false, depth = false;
+  for (const Alternative& one : fit->alternatives) {
+    if (one.needs_code_change) continue;
+    EXPECT_EQ(one.forecast.fits, true) << one.description;
+    EXPECT_FALSE(one.forecast.refused);
+    card |= one.kind == Alternative::Kind::kCard;
+    depth |= one.kind == Alternative::Kind::kDepth;
+  }
+  EXPECT_TRUE(card);
+  EXPECT_TRUE(depth);
+}
+
+TEST(FindBatch, NeverProposesWhatNanochatRefuses) {
+  Request request = On("H100 SXM", 12);
+  request.flags.world_size = 3;  // no batch of 524,288 tokens divides by three
+  request.flags.total_batch_size = 524288;
+  const auto fit = FindBatch(request);
+  ASSERT_TRUE(fit);
+  EXPECT_FALSE(fit->device_batch_size);
+  EXPECT_FALSE(fit->notes.empty());
+}
+
+TEST(FindBatch, AMarginLeavesRoom) {
+  Request request = On("RTX 3090", 12);
+  const auto plain = LargestBatch(request);
+  request.margin = Bytes(int64_t{8} << 30);
+  const auto careful = LargestBatch(request);
+  ASSERT_TRUE(plain && careful && *plain);
+  EXPECT_LT(careful->value_or(0), **plain);
+}
+
+TEST(FindBatch, NeedsACard) {
+  Request request = On("RTX 3090", 12);
+  request.card.reset();
+  EXPECT_EQ(FindBatch(request).error().kind, ErrorKind::kUsage);
+}
+
+}  // namespace
+}  // namespace vramcast::forecast

@@ -1,0 +1,213 @@
+#include "forecast/forecast.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <algorithm>
+
+namespace vramcast::forecast {
+namespace {
+
+using nanochat::Launcher;
+using nanochat::Stage;
+
+Request Base(const char* revision, int64_t depth, int64_t batch, const char* card) {
+  Request request;
+  request.flags.revision = revision;
+  request.flags.depth = depth;
+  request.flags.device_batch_size = batch;
+  request.flags.core_metric_every = -1;
+  request.flags.sample_every = -1;
+  if (auto match = gpu::FindCard(card)) request.card = match->card;
+  return request;
+}
+
+Bytes InPhase(const Forecast& forecast, Phase phase) {
+  for (const PhasePeak& peak : forecast.phases) {
+    if (peak.phase == phase) return peak.allocated;
+  }
+  return Bytes(0);
+}
+
+Bytes InCategory(const Forecast& forecast, Category category) {
+  for (const CategoryBytes& part : forecast.composition) {
+    if (part.category == category) return part.bytes;
+  }
+  return Bytes(0);
+}
+
+void ExpectSound(const Forecast& forecast) {
+  Bytes categories, terms, highest;
+  for (const CategoryBytes& part : forecast.composition) categories += part.bytes;
+  for (const Term& term : forecast.terms) terms += term.bytes;
+  for (const PhasePeak& phase : forecast.phases) {
+    highest = std::max(highest, phase.allocated);
+    EXPECT_LE(phase.allocated, phase.reserved);
+  }
+  EXPECT_EQ(categories, forecast.peak_allocated);
+  EXPECT_EQ(terms, forecast.peak_allocated);
+  EXPECT_EQ(highest, forecast.peak_allocated);
+  EXPECT_EQ(InPhase(forecast, forecast.peak_phase), forecast.peak_allocated);
+  EXPECT_LE(forecast.interval.low, forecast.peak_allocated);
+  EXPECT_GE(forecast.interval.high, forecast.peak_allocated);
+  EXPECT_LE(forecast.peak_allocated, forecast.peak_reserved);
+  EXPECT_LE(forecast.peak_reserved, forecast.peak_device);
+  EXPECT_LE(forecast.device_interval.low, forecast.peak_device);
+  EXPECT_GE(forecast.device_interval.high, forecast.peak_device);
+}
+
+// The public run of October 2025: depth 20, 32 rows, eight H100, "Peak memory usage: 75422.02MiB".
+TEST(Forecast, AgreesWithThePublicSpeedrun) {
+  Request request = Base("4346536", 20, 32, "H100 SXM");
+  request.flags.vocab_size = 65536;
+  request.flags.world_size = 8;
+  const auto forecast = Make(request);
+  ASSERT_TRUE(forecast) << forecast.error().message;
+  ExpectSound(*forecast);
+  EXPECT_NEAR(forecast->peak_allocated.mib(), 75422, 75);
+  EXPECT_EQ(forecast->parameters, 560988160);
+  EXPECT_EQ(forecast->fits, true);
+  EXPECT_EQ(forecast->grad_accum_steps, 1);
+}
+
+TEST(Forecast, TheHeadsLogitsAreOneBf16CopyOnAmpere) {
+  const auto forecast = Make(Base("head", 12, 8, "A40"));
+  ASSERT_TRUE(forecast);
+  ExpectSound(*forecast);
+  EXPECT_EQ(InCategory(*forecast, Category::kLogits).count(), int64_t{2} * 8 * 2048 * 32768);
+}
+
+TEST(Forecast, CardsWithoutBf16KeepLogitsAndTheirGradientInFp32) {
+  Request request = Base("head", 4, 4, "T4");
+  request.flags.total_batch_size = 4 * 2048;
+  const auto forecast = Make(request);
+  ASSERT_TRUE(forecast);
+  EXPECT_EQ(InCategory(*forecast, Category::kLogits).count(), int64_t{8} * 4 * 2048 * 32768);
+}
+
+TEST(Forecast, TorchrunOnOneGpuKeptCollectivesTensorsInOctober) {
+  Request request = Base("oct2025", 10, 8, "H100 SXM");
+  request.flags.launcher = Launcher::kPython;
+  const auto alone = Make(request);
+  request.flags.launcher = Launcher::kTorchrun;
+  const auto grouped = Make(request);
+  ASSERT_TRUE(alone && grouped);
+  EXPECT_EQ(InCategory(*alone, Category::kCommunication), Bytes(0));
+  EXPECT_GT(InCategory(*grouped, Category::kCommunication), Bytes(0));
+}
+
+TEST(Forecast, ShardingTheOptimizerSavesItsStates) {
+  Request request = Base("head", 12, 4, "H100 SXM");
+  const auto one = Make(request);
+  request.flags.world_size = 8;
+  const auto eight = Make(request);
+  ASSERT_TRUE(one && eight);
+  EXPECT_LT(InCategory(*eight, Category::kOptimizer), InCategory(*one, Category::kOptimizer));
+}
+
+TEST(Forecast, WithoutACardNothingIsSaidOfFit) {
+  Request request = Base("head", 12, 8, "H100 SXM");
+  request.card.reset();
+  const auto forecast = Make(request);
+  ASSERT_TRUE(forecast);
+  EXPECT_FALSE(forecast->fits);
+  EXPECT_FALSE(forecast->capacity);
+  EXPECT_FALSE(forecast->warnings.empty());
+}
+
+TEST(Forecast, OtherProcessesTakeFromTheCard) {
+  Request request = Base("head", 12, 8, "RTX 3090");
+  const auto alone = Make(request);
+  request.other_processes = Bytes(int64_t{16} << 30);
+  const auto beside = Make(request);
+  ASSERT_TRUE(alone && beside);
+  EXPECT_EQ(alone->fits, true);
+  EXPECT_EQ(beside->fits, false);
+  EXPECT_TRUE(beside->dies_in);
+}
+
+TEST(Forecast, TheIntervalIsWiderWhereTheRevisionIsNotKnown) {
+  const auto known = Make(Base("92d63d4", 12, 8, "H100 SXM"));
+  const auto guessed = Make(Base("0123456789abcdef0123456789abcdef01234567", 12, 8, "H100 SXM"));
+  ASSERT_TRUE(known && guessed) << guessed.error().message;
+  EXPECT_GT(guessed->interval.high - guessed->interval.low,
+            known->interval.high - known->interval.low);
+}
+
+TEST(Forecast, CodeChangesSaveWhatTheySay) {
+  Request request = Base("head", 12, 16, "H100 SXM");
+  const auto plain = Make(request);
+  request.changes.checkpoint_blocks = true;
+  const auto checkpointed = Make(request);
+  request.changes.chunked_loss = true;
+  const auto both = Make(request);
+  ASSERT_TRUE(plain && checkpointed && both);
+  ExpectSound(*checkpointed);
+  EXPECT_LT(checkpointed->peak_allocated, plain->peak_allocated);
+  EXPECT_LT(both->peak_allocated, checkpointed->peak_allocated);
+}
+
+TEST(Forecast, RefusesWhatNoRunCouldBe) {
+  Request request = Base("head", -3, 8, "H100 SXM");
+  EXPECT_EQ(Make(request).error().kind, ErrorKind::kUsage);
+  request = Base("head", 100000, 8, "H100 SXM");
+  EXPECT_EQ(Make(request).error().kind, ErrorKind::kUsage);
+  request = Base("nosuchrevision", 12, 8, "H100 SXM");
+  EXPECT_EQ(Make(request).error().kind, ErrorKind::kUsage);
+  request = Base("head", 12, int64_t{1} << 60, "H100 SXM");
+  EXPECT_EQ(Make(request).error().kind, ErrorKind::kUsage);
+}
+
+TEST(Forecast, EveryStageOfEveryEraIsSound) {
+  for (const char* revision :
+       {"oct2025", "2025-12-15", "jan2026", "2026-02-20", "mar2026", "head"}) {
+    for (const Stage stage :
+         {Stage::kBase, Stage::kMid, Stage::kSft, Stage::kRl, Stage::kBaseEval, Stage::kChatEval}) {
+      for (const char* card : {"H100 SXM", "RTX 3090", "T4"}) {
+        Request request = Base(revision, 6, 2, card);
+        request.flags.stage = stage;
+        request.flags.core_metric_every.reset();
+        request.flags.sample_every.reset();
+        const auto forecast = Make(request);
+        ASSERT_TRUE(forecast) << revision << " " << card << ": " << forecast.error().message;
+        SCOPED_TRACE(std::string(revision) + " " + card);
+        ExpectSound(*forecast);
+      }
+    }
+  }
+}
+
+TEST(Forecast, EveryAllocationIsFreedAtMostOnce) {
+  Request request = Base("head", 4, 2, "H100 SXM");
+  request.flags.fp8 = true;
+  request.flags.world_size = 2;
+  const auto recording = Record(request);
+  ASSERT_TRUE(recording);
+  std::vector<int> live(recording->trace.allocation_count, 0);
+  for (const Event& event : recording->trace.events) {
+    if (event.action == Action::kAlloc) ++live[event.allocation.value];
+    if (event.action == Action::kFreeCompleted) --live[event.allocation.value];
+  }
+  EXPECT_TRUE(std::all_of(live.begin(), live.end(), [](int n) { return n == 0 || n == 1; }));
+}
+
+TEST(Forecast, MoreRowsNeverNeedLess) {
+  rc::check([] {
+    const auto depth = *rc::gen::inRange<int64_t>(1, 14);
+    const auto batch = *rc::gen::inRange<int64_t>(1, 24);
+    const auto length = 128 * *rc::gen::inRange<int64_t>(1, 20);
+    Request request = Base("head", depth, batch, *rc::gen::element("H100 SXM", "A40", "T4"));
+    request.flags.max_seq_len = length;
+    request.flags.total_batch_size = int64_t{1} << 40;  // always more than one micro-step
+    const auto smaller = Make(request);
+    request.flags.device_batch_size = batch + 1;
+    const auto larger = Make(request);
+    RC_ASSERT(smaller.has_value());
+    RC_ASSERT(larger.has_value());
+    RC_ASSERT(smaller->peak_allocated <= larger->peak_allocated);
+  });
+}
+
+}  // namespace
+}  // namespace vramcast::forecast
