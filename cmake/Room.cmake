@@ -1,7 +1,8 @@
 # A room is a folder of src/: one static library, and one test program of the *_test.cc beside its
-# sources. USES names the rooms above it that it may include, LIBS the packages it needs itself.
+# sources. USES names the rooms above it that it may include, LIBS the packages it needs itself,
+# TEST_ENVIRONMENT what its tests run with.
 function(vramcast_room name)
-  cmake_parse_arguments(ROOM "" "" "USES;LIBS" ${ARGN})
+  cmake_parse_arguments(ROOM "" "" "USES;LIBS;TEST_ENVIRONMENT" ${ARGN})
   set(folder ${CMAKE_SOURCE_DIR}/src/${name})
   file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cc)
   set(tests ${sources})
@@ -28,6 +29,7 @@ function(vramcast_room name)
     target_compile_options(${name}_test PRIVATE ${VRAMCAST_WARNINGS})
     target_link_libraries(${name}_test PRIVATE room_${name} GTest::gmock GTest::gtest_main
                                                vramcast_rapidcheck)
-    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60)
+    gtest_discover_tests(${name}_test DISCOVERY_TIMEOUT 60
+                         PROPERTIES ENVIRONMENT "${ROOM_TEST_ENVIRONMENT}")
   endif()
 endfunction()

@@ -52,6 +52,7 @@ class ForecastVerb : public Verb {
 
   Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {
     if (model_.given()) return model_.Run(json_, explain_, output);
+    if (auto unused = model_.CheckUnused(); !unused) return tl::make_unexpected(unused.error());
     std::vector<std::string> notes;
     Result<forecast::Request> base = options_.Request(&notes);
     if (!base) return tl::make_unexpected(base.error());

@@ -103,6 +103,30 @@ std::string ModelFlags::Shared(const char* name, const char* otherwise) const {
   return option && option->count() > 0 ? option->as<std::string>() : otherwise;
 }
 
+Status ModelFlags::CheckUnused() const {
+  constexpr std::pair<const char*, const char*> kFlags[] = {
+      {"--seq-len", "--max-seq-len"},
+      {"--batch-size", "--device-batch-size"},
+      {"--optimizer", ""},
+      {"--gradient-checkpointing", ""},
+      {"--grad-accum", ""},
+      {"--lora", ""},
+      {"--lora-targets", ""},
+      {"--compile", ""},
+      {"--parallel", ""},
+      {"--mask", ""},
+      {"--alloc-conf", ""},
+      {"--torch", ""},
+  };
+  for (const auto& [flag, instead] : kFlags) {
+    if (app_ == nullptr || app_->count(flag) == 0) continue;
+    const std::string hint =
+        *instead == '\0' ? "" : fmt::format("; nanochat's flag is {}", instead);
+    return UsageError(fmt::format("{} goes with --model{}", flag, hint));
+  }
+  return {};
+}
+
 Result<Exit> ModelFlags::Run(bool json, bool explain, Output& output) const {
   models::ModelRequest request;
   Result<models::ModelConfig> config = ReadModel(model_, &request.origin);

@@ -23,6 +23,8 @@ class ModelFlags {
 
   // True if a model was named: then Run() answers instead of nanochat's forecast.
   bool given() const { return !model_.empty(); }
+  // Usage error if a flag was given that means nothing without --model, with nanochat's own flag.
+  Status CheckUnused() const;
   // Forecasts and prints. Usage error for flags that no model's training has.
   Result<Exit> Run(bool json, bool explain, Output& output) const;
 

@@ -74,7 +74,7 @@ nlohmann::json ToJson(const Diagnosis& diagnosis) {
     event["cause"] = CauseName(death.cause);
     result["events"].push_back(std::move(event));
   }
-  result["oom"] = diagnosis.main && main->is_vram_oom ? result["events"][*diagnosis.main] : json();
+  result["oom"] = diagnosis.main ? result["events"][*diagnosis.main] : json();
   result["pattern"] = main != nullptr ? json(crashlog::PatternName(main->pattern)) : json();
   result["pattern_evidence"] = ToJson(diagnosis.when);
   result["findings"] = json::array();

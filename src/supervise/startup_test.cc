@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -37,7 +38,8 @@ class cuda:
 
 class StartupModuleTest : public testing::Test {
  protected:
-  StartupModuleTest() : folder_(fs::path(testing::TempDir()) / "vramcast-startup-test") {
+  StartupModuleTest()
+      : folder_(fs::path(testing::TempDir()) / ("vramcast-startup-" + std::to_string(getpid()))) {
     fs::remove_all(folder_);
     fs::create_directories(folder_ / "site");
     std::ofstream(folder_ / "site" / "torch.py") << kFakeTorch;
