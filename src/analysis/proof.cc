@@ -81,7 +81,8 @@ class Prover {
     if (!player_.Step(i)) return Correct(i, recorded, 0);
     ApplyRest();
     const BlockId block = player_.BlockOf(event.allocation);
-    if (!block.valid()) return Correct(i, recorded, 0);  // of no bytes: hostile recordings have them
+    if (!block.valid())
+      return Correct(i, recorded, 0);  // of no bytes: hostile recordings have them
     const uint64_t predicted = allocator().block(block).address;
     if (predicted == recorded) {
       ++proof_.predicted;

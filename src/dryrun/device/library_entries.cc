@@ -23,7 +23,8 @@ ENTRY(cublasGetProperty)(int, int* value) {
   return kSuccess;
 }
 VRAMCAST_EXPORT size_t vramcast_cublasLtGetVersion() {
-  return static_cast<size_t>(GetConfig().cuda_version / 1000 * 10000 + 800);
+  const size_t major = static_cast<size_t>(GetConfig().cuda_version / 1000);
+  return major * 10000 + 800;
 }
 ENTRY(cublasGetPointerMode_v2)(void*, int* mode) {
   *mode = 0;  // scalars are on the host
