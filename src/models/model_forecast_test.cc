@@ -1,0 +1,178 @@
+#include "models/model_forecast.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+
+#include "allocator/play.h"
+#include "models/presets.h"
+#include "models/program.h"
+
+namespace vramcast::models {
+namespace {
+
+ModelConfig Small(int64_t layers = 4, int64_t kv_heads = 8) {
+  ModelConfig config;
+  config.type = "llama";
+  config.vocabulary = 8000;
+  config.hidden = 512;
+  config.intermediate = 1408;
+  config.layers = layers;
+  config.heads = 8;
+  config.kv_heads = kv_heads;
+  config.head_size = 64;
+  return config;
+}
+
+ModelRequest RequestOf(ModelConfig config) {
+  ModelRequest request;
+  request.config = std::move(config);
+  request.origin = "test";
+  request.options.batch_size = 4;
+  request.options.sequence_lengths = {512};
+  return request;
+}
+
+Bytes Peak(const ModelRequest& request) {
+  const auto made = Make(request);
+  EXPECT_TRUE(made) << (made ? "" : made.error().message);
+  return made ? made->peak_allocated : Bytes(0);
+}
+
+Bytes Of(const forecast::Forecast& forecast, Category category) {
+  for (const auto& part : forecast.composition) {
+    if (part.category == category) return part.bytes;
+  }
+  return Bytes(0);
+}
+
+TEST(ModelForecast, CountsTheParametersOfPublicModels) {
+  const auto count = [](const char* name) {
+    ModelRequest request = RequestOf(*FindPreset(name));
+    request.options.batch_size = 1;
+    request.options.sequence_lengths = {16};
+    return Make(request)->parameters;
+  };
+  EXPECT_EQ(count("gpt2"), 124439808);
+  EXPECT_EQ(count("llama-7b"), 6738415616);
+  EXPECT_EQ(count("llama-3-8b"), 8030261248);
+  EXPECT_EQ(count("qwen2-7b"), 7615616512);
+}
+
+TEST(ModelForecast, TheCompositionSumsToThePeakAndTheIntervalHoldsIt) {
+  const auto made = Make(RequestOf(Small()));
+  ASSERT_TRUE(made);
+  Bytes sum;
+  for (const auto& part : made->composition) sum += part.bytes;
+  EXPECT_EQ(sum, made->peak_allocated);
+  EXPECT_LE(made->interval.low, made->peak_allocated);
+  EXPECT_GE(made->interval.high, made->peak_allocated);
+  EXPECT_GE(made->peak_reserved, made->peak_allocated);
+  EXPECT_FALSE(made->fits);
+}
+
+TEST(ModelForecast, CheckpointingNeedsLessAndLargerBatchesMore) {
+  ModelRequest request = RequestOf(Small(12));
+  const Bytes plain = Peak(request);
+  request.options.checkpointing = true;
+  EXPECT_LT(Peak(request), plain);
+  request.options.checkpointing = false;
+  request.options.batch_size = 8;
+  EXPECT_GT(Peak(request), plain);
+}
+
+TEST(ModelForecast, OptimizersDifferByTheirStates) {
+  const auto states = [](OptimizerKind kind) {
+    ModelRequest request = RequestOf(Small());
+    request.options.optimizer = kind;
+    return static_cast<double>(Of(*Make(request), Category::kOptimizer).count());
+  };
+  const auto parameters = static_cast<double>(Make(RequestOf(Small()))->parameters);
+  // Two bf16 states a number, or one; blocks are rounded up.
+  EXPECT_NEAR(states(OptimizerKind::kAdamWFused) / (4.0 * parameters), 1, 0.05);
+  EXPECT_NEAR(states(OptimizerKind::kSgd) / (2.0 * parameters), 1, 0.05);
+  EXPECT_LT(states(OptimizerKind::kAdamW8bit), states(OptimizerKind::kAdamWFused));
+  EXPECT_LT(states(OptimizerKind::kAdafactor), parameters);
+}
+
+TEST(ModelForecast, AdaptersLeaveTheWeightsWithoutGradients) {
+  ModelRequest request = RequestOf(Small());
+  const auto full = Make(request);
+  request.options.lora = {8, {"q_proj", "v_proj"}};
+  const auto adapted = Make(request);
+  ASSERT_TRUE(adapted);
+  EXPECT_EQ(adapted->parameters - full->parameters, 4 * 2 * 8 * (512 + 512));
+  EXPECT_LT(Of(*adapted, Category::kOptimizer).count(), 4 << 20);
+  EXPECT_LT(adapted->peak_allocated, full->peak_allocated);
+}
+
+TEST(ModelForecast, ShardingSplitsWhatItSays) {
+  ModelRequest request = RequestOf(Small(8));
+  request.options.batch_size = 1;
+  request.options.sequence_lengths = {64};
+  request.options.world_size = 8;
+  const auto peak = [&](Parallel parallel) {
+    request.options.parallel = parallel;
+    return Peak(request);
+  };
+  const Bytes ddp = peak(Parallel::kDdp);
+  EXPECT_LT(peak(Parallel::kFsdp2), ddp);
+  const Bytes zero1 = peak(Parallel::kZero1);
+  EXPECT_LT(peak(Parallel::kZero3), zero1);
+}
+
+TEST(ModelForecast, NoMaskNeedsLessAndTheIntervalReachesDownToIt) {
+  ModelRequest request = RequestOf(Small(4, 2));
+  const auto padded = Make(request);
+  request.options.mask = MaskKind::kNone;
+  const Bytes bare = Peak(request);
+  EXPECT_LT(bare, padded->peak_allocated);
+  EXPECT_LE(padded->interval.low, bare);
+}
+
+TEST(ModelForecast, RefusesWhatNoRunHas) {
+  const auto fails = [](auto change) {
+    ModelRequest request = RequestOf(Small());
+    change(&request);
+    const auto made = Make(request);
+    return !made && made.error().kind == ErrorKind::kUsage;
+  };
+  EXPECT_TRUE(fails([](ModelRequest* r) { r->options.batch_size = 0; }));
+  EXPECT_TRUE(fails([](ModelRequest* r) { r->options.sequence_lengths = {}; }));
+  EXPECT_TRUE(fails([](ModelRequest* r) { r->options.world_size = 8; }));
+  EXPECT_TRUE(fails([](ModelRequest* r) {
+    r->options.batch_size = 1 << 20;
+    r->options.sequence_lengths = {1 << 24};
+  }));
+  EXPECT_TRUE(fails([](ModelRequest* r) {
+    r->config = *FindPreset("gpt2");
+    r->options.sequence_lengths = {2048};
+  }));
+}
+
+// Every way of training ends, and frees nothing that it did not allocate.
+TEST(ModelForecast, EveryCombinationIsAPlayableTrace) {
+  for (const Precision precision : {Precision::kBf16, Precision::kAmp, Precision::kFp32}) {
+    for (const bool checkpointing : {false, true}) {
+      for (const bool compile : {false, true}) {
+        for (const AttentionWay way : {AttentionWay::kSdpa, AttentionWay::kEager}) {
+          for (const Parallel parallel : {Parallel::kNone, Parallel::kFsdp2, Parallel::kZero2}) {
+            ModelRequest request = RequestOf(Small(2, 2));
+            request.options.precision = precision;
+            request.options.checkpointing = checkpointing;
+            request.options.compile = compile;
+            request.options.attention = way;
+            request.options.parallel = parallel;
+            request.options.world_size = parallel == Parallel::kNone ? 1 : 4;
+            EXPECT_GT(Peak(request), Bytes(0));
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace vramcast::models
