@@ -69,7 +69,7 @@ TEST(Watcher, NamesTheProcessThatGrows) {
         {.id = "0",
          .name = "A40",
          .used = 6_GiB + i * 2_MiB,
-         .capacity = 44_GiB,
+         .capacity = 14_GiB,
          .processes = {{.pid = 1, .used = 5_GiB}, {.pid = 2, .used = 1_GiB + i * 2_MiB}}});
     watcher.Add(sample);
   }
