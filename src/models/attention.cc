@@ -68,9 +68,11 @@ Tensor RunKernel(Context& c, const Heads& h, const Tensor& q, const Tensor& k, c
              made[1] = fresh(key.count, key.width);
              made[2] = fresh(value.count, value.width);
              if (!flash) {
+               Tensor workspace;  // goes after the sums of rows
                const Tensor delta =
                    c.Fresh(Role::kAttentionWorkspace, rows * RoundTo(h.sequence, 32), 4);
-               c.Touch(Role::kAttentionWorkspace, EfficientWorkspace(h, query.width));
+               workspace =
+                   c.Fresh(Role::kAttentionWorkspace, EfficientWorkspace(h, query.width), 1);
                return made;
              }
              // flash_api.cpp, mha_bwd: fp32 sums of the query's gradient, and gradients of

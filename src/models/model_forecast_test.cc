@@ -142,6 +142,8 @@ TEST(ModelForecast, RefusesWhatNoRunHas) {
   EXPECT_TRUE(fails([](ModelRequest* r) { r->options.batch_size = 0; }));
   EXPECT_TRUE(fails([](ModelRequest* r) { r->options.sequence_lengths = {}; }));
   EXPECT_TRUE(fails([](ModelRequest* r) { r->options.world_size = 8; }));
+  EXPECT_TRUE(fails([](ModelRequest* r) { r->options.lora = {8, {"c_attn"}}; }));
+  EXPECT_TRUE(fails([](ModelRequest* r) { r->options.lora = {8, {}}; }));
   EXPECT_TRUE(fails([](ModelRequest* r) {
     r->options.batch_size = 1 << 20;
     r->options.sequence_lengths = {1 << 24};

@@ -153,9 +153,10 @@ Tensor Embed(Context& c, Parameter* table, int64_t tokens, Role role) {
 
 Tensor CausalLoss(Context& c, const Tensor& logits, int64_t tokens, int64_t batch,
                   bool sum_over_items) {
+  Tensor labels, padded;  // go after the upcast logits
   const Tensor upcast = Cast(c, logits, 4, Role::kLogitsFp32);
-  const Tensor padded = c.Fresh(Role::kLossStatistic, tokens + batch, 8);
-  const Tensor labels = c.Fresh(Role::kLossStatistic, tokens, 8);
+  padded = c.Fresh(Role::kLossStatistic, tokens + batch, 8);
+  labels = c.Fresh(Role::kLossStatistic, tokens, 8);
   const int64_t count = upcast.count;
   const auto gradient = [&c, count] { return c.Fresh(Role::kLogitsGradient, count, 4); };
 

@@ -16,6 +16,23 @@ Status CheckRange(std::string_view name, int64_t value, int64_t most) {
                     ", not " + std::to_string(value));
 }
 
+Status CheckTargets(const ModelConfig& m, const Lora& lora) {
+  const std::vector<std::string> known =
+      m.family == Family::kGpt2
+          ? std::vector<std::string>{"c_attn", "c_proj", "c_fc", "all-linear"}
+          : std::vector<std::string>{"q_proj",    "k_proj",  "v_proj",    "o_proj",
+                                     "gate_proj", "up_proj", "down_proj", "all-linear"};
+  std::string all;
+  for (const std::string& name : known) all += (all.empty() ? "" : ", ") + name;
+  if (lora.targets.empty()) return UsageError("--lora-targets names none of " + all);
+  for (const std::string& target : lora.targets) {
+    if (std::find(known.begin(), known.end(), target) == known.end()) {
+      return UsageError("--lora-targets takes " + all + " for this model, not \"" + target + "\"");
+    }
+  }
+  return {};
+}
+
 bool TooLarge(const ModelConfig& m, const TrainingOptions& o, int64_t sequence) {
   const auto tokens = static_cast<double>(o.batch_size) * static_cast<double>(sequence);
   const auto channels = static_cast<double>(
@@ -41,7 +58,7 @@ Status Validate(const ModelConfig& m, const TrainingOptions& o) {
   if (Status s = CheckRange("world-size", o.world_size, 1 << 16); !s) return s;
   if (o.lora.rank != 0) {
     if (Status s = CheckRange("lora", o.lora.rank, 1 << 16); !s) return s;
-    if (o.lora.targets.empty()) return UsageError("--lora-targets names no projection");
+    if (Status s = CheckTargets(m, o.lora); !s) return s;
   }
   if (m.layers > kMostLayers) {
     return UsageError("a model of " + std::to_string(m.layers) + " layers is beyond any that is");
