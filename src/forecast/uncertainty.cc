@@ -41,30 +41,47 @@ class Collector {
 // A forward pass this small may be over before the thread wakes, or the thread before it.
 constexpr int64_t kFewTokens = 4096;
 
-// One step's gathers of stacked matrices: their outputs and inputs.
-Bytes Gathers(const Job& job) {
-  Bytes sum;
+// Calls each(tensors in the group, padded to the ranks; tensors of this rank; bytes of one).
+template <typename Each>
+void ForMuonGroups(const Job& job, Each each) {
   for (const nanochat::Group& group : job.shapes.groups) {
     if (group.kind != nanochat::UpdateKind::kMuon || group.parameters.empty()) continue;
     const auto& first = job.shapes.parameters[static_cast<size_t>(group.parameters.front())];
     const int64_t padded =
         nanochat::PaddedCount(static_cast<int64_t>(group.parameters.size()), job.world());
-    sum += (padded + padded / job.world()) * first.bytes();
+    each(padded, padded / job.world(), first.bytes());
   }
+}
+
+// One step's gathers of stacked matrices, outputs and inputs.
+Bytes Gathers(const Job& job) {
+  Bytes sum;
+  ForMuonGroups(job, [&](int64_t padded, int64_t own, Bytes one) { sum += (padded + own) * one; });
   return sum;
 }
 
-// The largest of the gathers of stacked matrices: the newest work, which lingers longest.
-Bytes LastGather(const Job& job) {
+// The newest work, which is held longest.
+Bytes LargestGather(const Job& job) {
   Bytes largest;
-  for (const nanochat::Group& group : job.shapes.groups) {
-    if (group.kind != nanochat::UpdateKind::kMuon || group.parameters.empty()) continue;
-    const auto& first = job.shapes.parameters[static_cast<size_t>(group.parameters.front())];
-    const int64_t padded =
-        nanochat::PaddedCount(static_cast<int64_t>(group.parameters.size()), job.world());
-    largest = std::max(largest, (padded + padded / job.world()) * first.bytes());
-  }
+  ForMuonGroups(job, [&](int64_t padded, int64_t own, Bytes one) {
+    largest = std::max(largest, (padded + own) * one);
+  });
   return largest;
+}
+
+// All that one step hands to collectives: the gathers, the shards of stacked gradients, and AdamW's
+// gradients with their shards.
+Bytes StagedSet(const Job& job) {
+  Bytes sum = Gathers(job);
+  ForMuonGroups(job, [&](int64_t, int64_t own, Bytes one) { sum += own * one; });
+  for (const nanochat::Group& group : job.shapes.groups) {
+    if (group.kind != nanochat::UpdateKind::kAdamW) continue;
+    for (const int index : group.parameters) {
+      const Bytes one = job.shapes.parameters[static_cast<size_t>(index)].bytes();
+      sum += one + one / job.world();
+    }
+  }
+  return sum;
 }
 
 }  // namespace
@@ -97,14 +114,15 @@ std::vector<Uncertainty> Uncertainties(const Job& job, const Request& request, c
         "how long collectives' tensors are held depends on NCCL's watchdog thread";
     switch (LingeringOf(job)) {
       case Lingering::kAll:
-        list.Add(kReason, staged / 2, Bytes(0));
+        list.Add(kReason, StagedSet(job), Bytes(0));
         break;
       case Lingering::kGathers:
-        list.Add(kReason, Gathers(job), staged - 2 * Gathers(job));
+        list.Add(kReason, Gathers(job), StagedSet(job) - Gathers(job));
         break;
       case Lingering::kNone:
         if (family.muon == nanochat::MuonStyle::kStacked) {
-          list.Add(kReason, job.tokens() < kFewTokens ? staged / 8 : Bytes(0), LastGather(job));
+          list.Add(kReason, job.tokens() < kFewTokens ? StagedSet(job) / 4 : Bytes(0),
+                   LargestGather(job));
         }
         break;
     }
