@@ -36,6 +36,7 @@ struct Ended {
 // Sees every byte of the command's output, in order of arrival.
 using OutputTap = std::function<void(std::string_view)>;
 
+// To be called while this process has one thread (see guardian.h).
 // Unreadable error if the command cannot be started (not found, not executable).
 Result<Ended> RunChild(const ChildOptions& options, const OutputTap& tap);
 

@@ -29,22 +29,6 @@ Result<Ended> Shell(const std::string& script, std::string* seen = nullptr,
                   });
 }
 
-// A signal to this process must find the thread that runs the child, not the one that sends it.
-class SignalsHeld {
- public:
-  SignalsHeld() {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &set, &before_);
-  }
-  ~SignalsHeld() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
-
 // A scratch file that a script writes a process id into.
 class PidFile {
  public:
@@ -64,6 +48,24 @@ class PidFile {
 
  private:
   std::string path_;
+};
+
+// Sends a signal to this process once the command has written its id. A process and no thread: the
+// guardian is forked from a process that must have none.
+class Interrupter {
+ public:
+  Interrupter(const PidFile& file, int signal) : pid_(fork()) {
+    if (pid_ != 0) return;
+    file.Read();
+    kill(getppid(), signal);
+    _exit(0);
+  }
+  ~Interrupter() { waitpid(pid_, nullptr, 0); }
+  Interrupter(const Interrupter&) = delete;
+  Interrupter& operator=(const Interrupter&) = delete;
+
+ private:
+  pid_t pid_;
 };
 
 bool IsAlive(pid_t pid) {
@@ -108,14 +110,9 @@ TEST(RunChild, EndsWhatTheCommandLeftRunning) {
 
 TEST(RunChild, PassesSignalsOnAndTheCommandDecides) {
   const PidFile file;
-  const SignalsHeld held;
-  std::thread interrupter([&] {
-    file.Read();
-    kill(getpid(), SIGTERM);
-  });
+  const Interrupter interrupter(file, SIGTERM);
   const auto ended =
       Shell("trap 'exit 42' TERM; echo $$ > " + file.path() + "; while :; do sleep 0.02; done");
-  interrupter.join();
   ASSERT_TRUE(ended.has_value());
   EXPECT_EQ(ended->code, 42);
   EXPECT_TRUE(ended->interrupted);
@@ -123,15 +120,10 @@ TEST(RunChild, PassesSignalsOnAndTheCommandDecides) {
 
 TEST(RunChild, KillsACommandThatIgnoresSignalsWhenGraceIsOver) {
   const PidFile file;
-  const SignalsHeld held;
-  std::thread interrupter([&] {
-    file.Read();
-    kill(getpid(), SIGINT);
-  });
+  const Interrupter interrupter(file, SIGINT);
   const auto ended =
       Shell("trap '' INT TERM; echo $$ > " + file.path() + "; while :; do sleep 0.02; done",
             nullptr, 200ms);
-  interrupter.join();
   ASSERT_TRUE(ended.has_value());
   EXPECT_EQ(ended->signal, SIGKILL);
   EXPECT_FALSE(IsAlive(file.Read()));

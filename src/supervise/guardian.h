@@ -33,6 +33,8 @@ struct GuardianSetup {
 // command are sent to the guardian, which passes SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and
 // SIGUSR2 on to the command's group and kills everything once `grace` is over. Returns the
 // guardian's pid, or -1.
+// This process must have one thread only: the guardian goes on without exec, and a lock that
+// another thread held at that moment would stay locked in it.
 pid_t StartGuardian(const GuardianSetup& setup);
 
 }  // namespace vramcast::supervise
