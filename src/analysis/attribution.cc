@@ -47,35 +47,35 @@ std::string_view Short(std::string_view file) {
   return before == std::string_view::npos ? file : file.substr(before + 1);
 }
 
-bool Has(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
 // One frame's say about what is allocated; frames are asked from the innermost on.
 std::optional<Category> FromFrame(std::string_view file, std::string_view function) {
-  if (Has(file, "/optim/") || Has(file, "optim.py") || Has(file, "adafactor") ||
-      Has(file, "muon") || Has(file, "adamw") || Has(file, "optimizer")) {
+  if (Contains(file, "/optim/") || Contains(file, "optim.py") || Contains(file, "adafactor") ||
+      Contains(file, "muon") || Contains(file, "adamw") || Contains(file, "optimizer")) {
     return Category::kOptimizer;
   }
-  if (Has(function, "_init_group") || Has(function, "optimizer_step")) return Category::kOptimizer;
-  if (Has(file, "distributed/") && (Has(function, "all_") || Has(function, "reduce") ||
-                                    Has(function, "broadcast") || Has(function, "scatter"))) {
+  if (Contains(function, "_init_group") || Contains(function, "optimizer_step"))
+    return Category::kOptimizer;
+  if (Contains(file, "distributed/") &&
+      (Contains(function, "all_") || Contains(function, "reduce") ||
+       Contains(function, "broadcast") || Contains(function, "scatter"))) {
     return Category::kCommunication;
   }
-  if (Has(function, "cross_entropy") || function == "cross_entropy" || Has(function, "lm_head") ||
-      Has(function, "logits") || Has(function, "loss_function")) {
+  if (Contains(function, "cross_entropy") || function == "cross_entropy" ||
+      Contains(function, "lm_head") || Contains(function, "logits") ||
+      Contains(function, "loss_function")) {
     return Category::kLogits;
   }
-  if (function == "backward" || Has(function, "run_backward") || Has(function, "_engine_run")) {
+  if (function == "backward" || Contains(function, "run_backward") ||
+      Contains(function, "_engine_run")) {
     return Category::kGradients;
   }
-  if (Has(function, "init_weights") || function == "_apply" || function == "to_empty" ||
-      function == "to" || function == "convert" || Has(function, "load_state_dict") ||
-      Has(function, "from_pretrained")) {
+  if (Contains(function, "init_weights") || function == "_apply" || function == "to_empty" ||
+      function == "to" || function == "convert" || Contains(function, "load_state_dict") ||
+      Contains(function, "from_pretrained")) {
     return Category::kParameters;
   }
-  if (function == "forward" || function == "__call__" || Has(function, "generate") ||
-      Has(file, "/gpt.py")) {
+  if (function == "forward" || function == "__call__" || Contains(function, "generate") ||
+      Contains(file, "/gpt.py")) {
     return Category::kActivations;
   }
   return std::nullopt;

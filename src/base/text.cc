@@ -53,6 +53,10 @@ bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
                     [](char x, char y) { return Lower(x) == Lower(y); });
 }
 
+bool Contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
 std::vector<std::string_view> Split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
   for (size_t begin = 0;;) {
@@ -74,6 +78,13 @@ std::string Join(std::span<const std::string> parts, std::string_view separator)
 
 std::optional<int64_t> ParseInt(std::string_view text) { return ParseNumber<int64_t>(text); }
 std::optional<double> ParseDouble(std::string_view text) { return ParseNumber<double>(text); }
+
+std::string AsSentence(std::string text) {
+  if (text.empty()) return text;
+  if (text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  if (text.back() != '.' && text.back() != ':') text += '.';
+  return text;
+}
 
 std::string WithThousands(int64_t value) {
   std::string digits = std::to_string(value);

@@ -26,6 +26,14 @@ TEST(Text, NearestFindsATypoAndNotAStranger) {
   EXPECT_EQ(Nearest("photosynthesis", verbs), std::nullopt);
 }
 
+TEST(Text, ARemarkBecomesASentence) {
+  EXPECT_EQ(AsSentence("the card is full"), "The card is full.");
+  EXPECT_EQ(AsSentence("Done."), "Done.");
+  EXPECT_EQ(AsSentence("this fits:"), "This fits:");
+  EXPECT_EQ(AsSentence("--depth is 20"), "--depth is 20.");
+  EXPECT_EQ(AsSentence(""), "");
+}
+
 TEST(Text, SplitKeepsEmptyParts) {
   EXPECT_EQ(Split("a,,b", ','), (std::vector<std::string_view>{"a", "", "b"}));
   EXPECT_EQ(Split("", ','), (std::vector<std::string_view>{""}));

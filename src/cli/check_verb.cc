@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "cli/check_advice.h"
 #include "cli/gpu_text.h"
 #include "cli/verbs.h"
@@ -15,14 +16,6 @@ namespace vramcast::cli {
 namespace {
 
 using gpu::Machine;
-
-// "no GPU is here" -> "No GPU is here."
-std::string Sentence(std::string text) {
-  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') {
-    text[0] = static_cast<char>(text[0] - 'a' + 'A');
-  }
-  return text + ".";
-}
 
 void AddMachine(const Machine& machine, Document* document) {
   std::string about =
@@ -35,7 +28,7 @@ void AddMachine(const Machine& machine, Document* document) {
   AddProcesses(machine, document);
   AddLeftovers(machine, document);
   for (const std::string& note : machine.notes) {
-    document->Add(Paragraph{Sentence(note), Tone::kWarning});
+    document->Add(Paragraph{AsSentence(note), Tone::kWarning});
   }
 }
 
@@ -143,7 +136,7 @@ class CheckVerb : public Verb {
       if (explain_) AddTerms(*machine, &document);
     } else {
       document.Add(Title{"No GPU to look at"});
-      document.Add(Paragraph{Sentence(machine.error().message), Tone::kBad});
+      document.Add(Paragraph{AsSentence(machine.error().message), Tone::kBad});
       document.Add(Paragraph{kWithoutGpu});
       document.Add(
           Code{"vramcast fit --depth=20 --gpu \"RTX 3090\"\n"

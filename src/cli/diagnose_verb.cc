@@ -8,6 +8,7 @@
 #include <ostream>
 #include <utility>
 
+#include "base/text.h"
 #include "cli/verbs.h"
 #include "diagnosis/diagnosis.h"
 #include "diagnosis/json.h"
@@ -26,19 +27,9 @@ using diagnosis::Verdict;
 constexpr size_t kEvidenceShown = 3;
 constexpr size_t kRemediesShown = 3;
 
-std::string Sentence(std::string text) {
-  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') {
-    text[0] = static_cast<char>(text[0] - 'a' + 'A');
-  }
-  if (!text.empty() && text.back() != '.' && text.back() != ':') {
-    text += '.';
-  }
-  return text;
-}
-
 std::string Cited(const Evidence& evidence) {
   const bool place = evidence.source.find(':') != std::string::npos;
-  return place ? fmt::format("{} ({})", evidence.text, evidence.source) : Sentence(evidence.text);
+  return place ? fmt::format("{} ({})", evidence.text, evidence.source) : AsSentence(evidence.text);
 }
 
 // Nothing that is read off a log is certain.
@@ -50,8 +41,9 @@ void AddWhy(const Diagnosis& d, bool explain, Document& document) {
   }
   const Finding& first = d.findings.front();
   document.Add(Title{"Why"});
-  document.Add(Paragraph{Sentence(fmt::format("{} ({}, {} % sure)", CauseTitle(first.cause),
-                                              CauseName(first.cause), Percent(first.confidence)))});
+  document.Add(
+      Paragraph{AsSentence(fmt::format("{} ({}, {} % sure)", CauseTitle(first.cause),
+                                       CauseName(first.cause), Percent(first.confidence)))});
   const size_t shown = explain ? first.evidence.size() : kEvidenceShown;
   for (size_t i = 0; i < first.evidence.size() && i < shown; ++i) {
     document.Add(Bullet{Cited(first.evidence[i])});
@@ -61,7 +53,7 @@ void AddWhy(const Diagnosis& d, bool explain, Document& document) {
                                            return evidence.text == d.job->verdict;
                                          });
   if (d.job && !d.job->verdict.empty() && !said) {
-    document.Add(Bullet{Sentence(d.job->verdict)});
+    document.Add(Bullet{AsSentence(d.job->verdict)});
   }
   for (size_t i = 1; i < d.findings.size(); ++i) {
     const Finding& other = d.findings[i];
@@ -86,7 +78,7 @@ void AddRemedies(const Diagnosis& d, bool explain, Document& document) {
   const size_t shown = explain ? d.remedies.size() : kRemediesShown;
   for (size_t i = 0; i < d.remedies.size() && i < shown; ++i) {
     const Remedy& remedy = d.remedies[i];
-    std::string action = Sentence(remedy.action);
+    std::string action = AsSentence(remedy.action);
     if (remedy.forecast) {
       action += fmt::format(
           " Forecast: {} at its peak{}.", FormatBytes(remedy.forecast->peak_device),
@@ -124,7 +116,7 @@ Document ToDocument(const Diagnosis& d, bool explain) {
     }
     if (d.job) {
       for (const std::string& note : d.job->notes) {
-        document.Add(Paragraph{Sentence(note)});
+        document.Add(Paragraph{AsSentence(note)});
       }
     }
   }

@@ -52,11 +52,8 @@ std::string CommandOf(const forecast::Fit& fit, const nanochat::Revision& revisi
   if (flags.window_pattern) writer.Add("window_pattern", *flags.window_pattern);
   if (flags.fp8.value_or(false)) writer.Switch("fp8");
   if (flags.fp8_recipe) writer.Add("fp8_recipe", *flags.fp8_recipe);
-  for (const char* name : {"device_batch_size", "batch_size"}) {
-    if (nanochat::FindFlag(revision, script, name)) {
-      writer.Add(name, flags.device_batch_size);
-      break;
-    }
+  if (const auto batch = nanochat::BatchFlagOf(revision, script)) {
+    writer.Add(*batch, flags.device_batch_size);
   }
   writer.Add("total_batch_size", flags.total_batch_size);
   writer.Add("eval_every", flags.eval_every);

@@ -44,8 +44,7 @@ class Planner {
     // fresh reading of what the ones before it left.
     const LaunchScript script = command::ReadLaunches(text_);
     const size_t count = script.launches.size();
-    of_nanochat_ = std::any_of(script.launches.begin(), script.launches.end(),
-                               [](const Launch& launch) { return launch.is_nanochat(); });
+    of_nanochat_ = command::FirstOfNanochat(script.launches) != nullptr;
     if (count == 0) return UsageError("there is no command here that starts a Python program");
     for (size_t i = 0; i < count; ++i) {
       if (const Status status = PlanOne(i); !status) return tl::make_unexpected(status.error());
@@ -246,11 +245,7 @@ class Planner {
 
   // The name of the flag that sets the batch of this launch's script; nothing if it has none.
   std::optional<std::string> BatchFlag(const Launch& launch) const {
-    const std::string module = command::ModuleOf(launch.program);
-    for (const char* name : {"device_batch_size", "batch_size"}) {
-      if (nanochat::FindFlag(request_.revision, module, name)) return name;
-    }
-    return std::nullopt;
+    return nanochat::BatchFlagOf(request_.revision, command::ModuleOf(launch.program));
   }
 
   bool SkipsCore(const Launch& launch, const forecast::Fit& fit) const {
@@ -298,11 +293,7 @@ class Planner {
 
   // scripts.tok_train decides the vocabulary of every model after it.
   void LearnVocabulary(const Launch& launch) {
-    if (command::ModuleOf(launch.program) != "scripts.tok_train") return;
-    const command::FlagUse* use = launch.Find("vocab-size");
-    if (use != nullptr && use->value && use->value->text) {
-      inherited_.vocab_size = ParseInt(*use->value->text);
-    }
+    if (const auto size = command::TokenizerVocabulary(launch)) inherited_.vocab_size = *size;
   }
 
   void Finish(const Flags& flags, FixedLaunch fixed) {

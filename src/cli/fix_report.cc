@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/text.h"
 #include "command/dialect.h"
 #include "forecast/json.h"
 
@@ -16,12 +17,6 @@ using nlohmann::json;
 
 std::string ProgramOf(const FixedLaunch& launch) {
   return launch.stage ? command::ModuleOf(launch.program) : launch.program;
-}
-
-std::string Sentence(std::string text) {
-  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 32);
-  if (!text.empty() && text.back() != '.') text += '.';
-  return text;
 }
 
 std::string DescribeChange(const command::Change& change, bool lines) {
@@ -114,7 +109,7 @@ void AddLaunch(Document& document, const FixedLaunch& launch, bool lines) {
   AddAlternatives(document, launch.alternatives, true, "What would fit:");
   AddAlternatives(document, launch.alternatives, false, "What would help, but not enough:");
   for (const std::string& note : launch.notes) {
-    document.Add(Bullet{Sentence(note), Tone::kWarning});
+    document.Add(Bullet{AsSentence(note), Tone::kWarning});
   }
 }
 
@@ -245,7 +240,7 @@ Document Describe(const FixAnswer& answer, bool explain) {
     if (!revision.note.empty()) notes.push_back(revision.note);
   }
   if (!notes.empty()) document.Add(Title{"Taken for granted"});
-  for (const std::string& note : notes) document.Add(Bullet{Sentence(note), Tone::kPlain});
+  for (const std::string& note : notes) document.Add(Bullet{AsSentence(note), Tone::kPlain});
   if (explain) {
     for (const FixedLaunch& launch : answer.plan.launches) AddExplanation(document, launch);
   }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -25,11 +24,6 @@ constexpr uintmax_t kMaxScript = uintmax_t{4} << 20;
 // A CUDA context alone takes more (measured: 200 MiB and up); less is rounding in the message.
 constexpr Bytes kLeastContext = Bytes(int64_t{128} << 20);
 
-bool IsNanochat(const command::LaunchScript& script) {
-  return std::any_of(script.launches.begin(), script.launches.end(),
-                     [](const command::Launch& launch) { return launch.is_nanochat(); });
-}
-
 // The last command before the death that starts nanochat, else the last that starts anything.
 std::optional<std::string> CommandOf(const crashlog::LogReport& report) {
   const crashlog::OomEvent* death = report.oom();
@@ -39,7 +33,7 @@ std::optional<std::string> CommandOf(const crashlog::LogReport& report) {
     if (death != nullptr && logged.place.offset > death->place.offset) break;
     const command::LaunchScript script = command::ReadLaunches(logged.text);
     if (script.launches.empty()) continue;
-    const bool nanochat = IsNanochat(script);
+    const bool nanochat = command::FirstOfNanochat(script.launches) != nullptr;
     if (best_is_nanochat && !nanochat) continue;
     best = logged.text;
     best_is_nanochat = nanochat;

@@ -1,6 +1,5 @@
 // `vramcast fix`: the corrected command, what changed and why, and what can be saved of a dead run.
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -45,9 +44,7 @@ Status WriteInPlace(const std::string& path, const std::string& text) {
 }
 
 bool StartsNanochat(const std::string& text) {
-  const auto script = command::ReadLaunches(text);
-  return std::any_of(script.launches.begin(), script.launches.end(),
-                     [](const command::Launch& launch) { return launch.is_nanochat(); });
+  return command::FirstOfNanochat(command::ReadLaunches(text).launches) != nullptr;
 }
 
 class FixVerb : public Verb {
@@ -155,10 +152,8 @@ class FixVerb : public Verb {
   // A single command is a run that died or will; a script says nothing about which of its runs.
   static std::optional<Saved> Save(const FixAnswer& answer) {
     const auto script = command::ReadLaunches(answer.plan.text);
-    const auto launch =
-        std::find_if(script.launches.begin(), script.launches.end(),
-                     [](const command::Launch& each) { return each.is_nanochat(); });
-    if (launch == script.launches.end()) return std::nullopt;
+    const command::Launch* launch = command::FirstOfNanochat(script.launches);
+    if (launch == nullptr) return std::nullopt;
     std::optional<int64_t> depth = launch->flags.depth;
     for (const FixedLaunch& fixed : answer.plan.launches) {
       if (depth || fixed.stage != launch->stage || !fixed.after) continue;

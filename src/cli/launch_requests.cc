@@ -1,6 +1,5 @@
 #include "cli/launch_requests.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/text.h"
@@ -40,10 +39,7 @@ void InheritBatch(const nanochat::Revision& revision, const std::string& module,
 // `bash runs/speedrun.sh` is the script's text.
 Result<command::LaunchScript> Read(const std::vector<std::string>& argv) {
   command::LaunchScript script = command::ReadLaunches(argv);
-  const bool starts_nanochat =
-      std::any_of(script.launches.begin(), script.launches.end(),
-                  [](const command::Launch& launch) { return launch.is_nanochat(); });
-  if (starts_nanochat || script.scripts.empty()) return script;
+  if (command::FirstOfNanochat(script.launches) != nullptr || script.scripts.empty()) return script;
   Result<std::string> text = ReadScriptFile(script.scripts.front());
   if (!text) return tl::make_unexpected(text.error());
   return command::ReadLaunches(std::move(*text));
@@ -71,12 +67,7 @@ Result<std::vector<LaunchRequest>> RequestsOf(const std::vector<std::string>& ar
   Flags trained;  // by the base training so far
   for (const command::Launch& launch : script->launches) {
     const std::string module = command::ModuleOf(launch.program);
-    if (module == "scripts.tok_train") {
-      const command::FlagUse* use = launch.Find("vocab-size");
-      if (use != nullptr && use->value && use->value->text) {
-        trained.vocab_size = ParseInt(*use->value->text);
-      }
-    }
+    if (const auto size = command::TokenizerVocabulary(launch)) trained.vocab_size = *size;
     if (!launch.is_nanochat()) continue;
     LaunchRequest request;
     request.line = launch.line;

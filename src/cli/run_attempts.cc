@@ -64,9 +64,8 @@ Result<NextAttempt> Next(const std::vector<Attempt>& attempts, const RunRules& r
   next.command = plan->text;
 
   const auto script = command::ReadLaunches(plan->text);
-  const auto launch = std::find_if(script.launches.begin(), script.launches.end(),
-                                   [](const command::Launch& each) { return each.is_nanochat(); });
-  if (rules.may_resume && launch != script.launches.end()) {
+  const command::Launch* launch = command::FirstOfNanochat(script.launches);
+  if (rules.may_resume && launch != nullptr) {
     const auto died_at = source->dead ? source->dead->step : std::nullopt;
     const Saved saved = FindSaved(script, *launch, rules.revision, launch->flags.depth, died_at,
                                   ResultsFolder(*launch));

@@ -53,10 +53,15 @@ std::string ModuleOf(std::string_view program) {
   return "scripts." + std::string(cut == program.npos ? program : program.substr(cut + 1));
 }
 
+std::optional<int64_t> TokenizerVocabulary(const Launch& launch) {
+  if (ModuleOf(launch.program) != "scripts.tok_train") return std::nullopt;
+  const FlagUse* use = launch.Find("vocab-size");
+  if (use == nullptr || !use->value || !use->value->text) return std::nullopt;
+  return ParseInt(*use->value->text);
+}
+
 std::optional<Revision> RevisionOf(std::span<const Launch> launches) {
-  const bool any = std::any_of(launches.begin(), launches.end(),
-                               [](const Launch& launch) { return launch.is_nanochat(); });
-  if (!any) return std::nullopt;
+  if (FirstOfNanochat(launches) == nullptr) return std::nullopt;
   std::optional<Revision> best;
   int fewest = 0;
   for (Revision& revision : LastOfEachFamily()) {

@@ -17,6 +17,10 @@ namespace vramcast::command {
 // "scripts.base_train" for "scripts/base_train.py", "base_train.py" and "scripts.base_train".
 std::string ModuleOf(std::string_view program);
 
+// The vocabulary that `scripts.tok_train` gives every model after it; nothing for another program
+// or a size that the text does not tell.
+std::optional<int64_t> TokenizerVocabulary(const Launch& launch);
+
 // The newest revision that has the scripts and flags of these launches in their spelling, or the
 // one that lacks the fewest. Nothing if there is no launch of nanochat.
 std::optional<nanochat::Revision> RevisionOf(std::span<const Launch> launches);

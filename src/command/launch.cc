@@ -174,6 +174,12 @@ const FlagUse* Launch::Find(std::string_view name) const {
   return found == uses.rend() ? nullptr : &*found;
 }
 
+const Launch* FirstOfNanochat(std::span<const Launch> launches) {
+  const auto found = std::find_if(launches.begin(), launches.end(),
+                                  [](const Launch& launch) { return launch.is_nanochat(); });
+  return found == launches.end() ? nullptr : &*found;
+}
+
 const FlagUse* Launch::FindRole(Role role) const {
   const auto found = std::find_if(uses.rbegin(), uses.rend(),
                                   [role](const FlagUse& use) { return use.role == role; });

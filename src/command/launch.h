@@ -74,6 +74,9 @@ struct Launch {
   const EnvironmentSetting* FindEnvironment(std::string_view name) const;
 };
 
+// The first of nanochat's stages among `launches`; null if there is none.
+const Launch* FirstOfNanochat(std::span<const Launch> launches);
+
 // Shell text with the launches in it, in order. What starts no Python program is not listed.
 struct LaunchScript {
   Script script;

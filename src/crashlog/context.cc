@@ -7,13 +7,7 @@
 #include "base/text.h"
 
 namespace vramcast::crashlog {
-namespace {
-
-bool Contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 bool WorthReading(std::string_view text, size_t at) {
   const char first = static_cast<char>(text[at] | 0x20);

@@ -6,13 +6,7 @@
 #include "crashlog/size_text.h"
 
 namespace vramcast::crashlog {
-namespace {
-
-bool Has(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 std::optional<MemorySample> MemoryOfLine(const std::string& line) {
   // nvidia-smi's table: "| 45%   60C    P2   300W / 350W |  23000MiB / 24576MiB |".
@@ -20,7 +14,7 @@ std::optional<MemorySample> MemoryOfLine(const std::string& line) {
   // "Peak memory usage: 75422.02MiB", "'memory(GiB)': 61.79", "max_mem: 1234M", "mem 12.3G".
   static const RE2 kLabelled(
       R"re((?i)((?:\b(?:peak|max(?:imum)?|gpu|cuda|now|current(?:ly)?|torch|used)[ _]?)*(?:memory|mem|vram|allocated|reserved)(?:[ _](?:usage|used|allocated|reserved|alloc))?)\s*(?:\(([KMG]i?B)\))?['"]?\s*[:=]?\s*(\d{1,12}(?:\.\d{1,6})?)\s?([KMG]i?B?\b)?)re");
-  if (Has(line, "MiB") && Has(line, "/")) {
+  if (Contains(line, "MiB") && Contains(line, "/")) {
     std::string used;
     if (RE2::PartialMatch(line, kTable, &used)) {
       if (const auto bytes = ReadSize(used, "MiB")) {
@@ -28,9 +22,10 @@ std::optional<MemorySample> MemoryOfLine(const std::string& line) {
       }
     }
   }
-  const bool may = Has(line, "mem") || Has(line, "Mem") || Has(line, "MEM") || Has(line, "VRAM") ||
-                   Has(line, "vram") || Has(line, "llocated") || Has(line, "eserved");
-  if (!may || Has(line, "ried to allocate") || Has(line, "out of memory")) {
+  const bool may = Contains(line, "mem") || Contains(line, "Mem") || Contains(line, "MEM") ||
+                   Contains(line, "VRAM") || Contains(line, "vram") || Contains(line, "llocated") ||
+                   Contains(line, "eserved");
+  if (!may || Contains(line, "ried to allocate") || Contains(line, "out of memory")) {
     return std::nullopt;
   }
   std::string label, unit_before, number, unit_after;
@@ -40,7 +35,7 @@ std::optional<MemorySample> MemoryOfLine(const std::string& line) {
   std::string unit = unit_after.empty() ? unit_before : unit_after;
   if (unit.empty()) {
     // OpenMMLab prints "memory: 9385" in MiB.
-    if (!EqualsIgnoreCase(label, "memory") || !Has(line, "memory: ")) {
+    if (!EqualsIgnoreCase(label, "memory") || !Contains(line, "memory: ")) {
       return std::nullopt;
     }
     unit = "MiB";

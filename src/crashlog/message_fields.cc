@@ -144,33 +144,29 @@ void ReadDevice(std::string_view text, OomEvent& event) {
   }
 }
 
-bool Has(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
 // What each release says differently; the border releases are about right (they come from dated
 // copies of the source, not from every tag).
 std::string Version(std::string_view text, const OomEvent& event) {
-  const bool own_class = Has(text.substr(0, 40), "cuda.outofmemoryerror");
-  if (Has(text, "totalcapacty")) {
+  const bool own_class = Contains(text.substr(0, 40), "cuda.outofmemoryerror");
+  if (Contains(text, "totalcapacty")) {
     return "2.1";
   }
-  if (Has(text, "cached)")) {
+  if (Contains(text, "cached)")) {
     return "1.0-1.3";
   }
-  if (Has(text, "totalcapacity;")) {
-    if (Has(text, "max_split_size_mb")) {
+  if (Contains(text, "totalcapacity;")) {
+    if (Contains(text, "max_split_size_mb")) {
       return own_class ? "1.13-2.0" : "1.10-2.0";
     }
     return event.allowed ? "1.8-1.9" : "1.4-1.9";
   }
-  if (Has(text, "hasatotalcapacityof")) {
-    if (Has(text, "docs.pytorch.org")) {
+  if (Contains(text, "hasatotalcapacityof")) {
+    if (Contains(text, "docs.pytorch.org")) {
       return "2.10+";
     }
-    if (Has(text,
-            "setting"
-            "pytorch_alloc_conf")) {
+    if (Contains(text,
+                 "setting"
+                 "pytorch_alloc_conf")) {
       return "2.9+";
     }
     if (event.allowed) {
@@ -194,7 +190,7 @@ Framework Relative(std::string_view head) {
       {"musaoutof", Framework::kPytorchMusa}, {"supaoutof", Framework::kPytorchSupa},
   };
   for (const Name& name : kNames) {
-    if (Has(head, name.word)) {
+    if (Contains(head, name.word)) {
       return name.framework;
     }
   }
@@ -235,7 +231,7 @@ size_t ReadFields(std::string_view text, size_t head, OomEvent& event) {
     case Wording::kAllocator: {
       static const auto* const kFields = new auto(Compile(kAllocatorFields));
       static const auto* const kRetyped = new auto(Compile(kRetypedFields));
-      text = Extent(text, head, event.requested || Has(text.substr(0, head), "triedto"));
+      text = Extent(text, head, event.requested || Contains(text.substr(0, head), "triedto"));
       if (event.framework == Framework::kPytorch) {
         event.framework = Relative(text.substr(0, head));
       }

@@ -13,10 +13,6 @@ namespace {
 
 using NumberField = std::optional<int64_t> NanochatFacts::*;
 
-bool Has(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
 // "65,536" or "65_536".
 std::optional<int64_t> Number(std::string text) {
   std::erase_if(text, [](char c) { return c == ',' || c == '_'; });
@@ -54,8 +50,8 @@ constexpr std::array kNames = {
 
 // "depth: 27", "n_layer": 20, depth=20, "Overriding: depth = 20".
 void ReadNamed(const std::string& line, bool frozen, NanochatFacts& facts) {
-  if (!Has(line, "depth") && !Has(line, "n_") && !Has(line, "num_") && !Has(line, "_size") &&
-      !Has(line, "_dim") && !Has(line, "_len")) {
+  if (!Contains(line, "depth") && !Contains(line, "n_") && !Contains(line, "num_") &&
+      !Contains(line, "_size") && !Contains(line, "_dim") && !Contains(line, "_len")) {
     return;
   }
   static const RE2 kPair(
@@ -97,36 +93,37 @@ void ReadSentences(const std::string& line, bool frozen, NanochatFacts& facts) {
   };
   std::string value;
   for (const Sentence& s : kSentences) {
-    if (Has(line, s.key) && RE2::PartialMatch(line, *s.pattern, &value)) {
+    if (Contains(line, s.key) && RE2::PartialMatch(line, *s.pattern, &value)) {
       Set(facts.*s.field, Number(value), frozen);
     }
   }
   static const RE2 kMicroBatch(R"(micro-batch / rank: (\d{1,9}) x (\d{1,9}) =)");
   std::string batch, length;
-  if (Has(line, "micro-batch / rank") && RE2::PartialMatch(line, kMicroBatch, &batch, &length)) {
+  if (Contains(line, "micro-batch / rank") &&
+      RE2::PartialMatch(line, kMicroBatch, &batch, &length)) {
     Set(facts.device_batch_size, ParseInt(batch), frozen);
     Set(facts.max_seq_len, ParseInt(length), frozen);
   }
   static const RE2 kWindow(R"re(window_pattern["']?\s*[:=]\s*["']?([SL]{1,64})\b)re");
-  if (Has(line, "window_pattern") && RE2::PartialMatch(line, kWindow, &value)) {
+  if (Contains(line, "window_pattern") && RE2::PartialMatch(line, kWindow, &value)) {
     Set(facts.window_pattern, std::optional(value), frozen);
   }
   static const RE2 kDtype(R"(COMPUTE_DTYPE: (?:torch\.)?(\w{1,20}))");
-  if (Has(line, "COMPUTE_DTYPE") && RE2::PartialMatch(line, kDtype, &value)) {
+  if (Contains(line, "COMPUTE_DTYPE") && RE2::PartialMatch(line, kDtype, &value)) {
     Set(facts.compute_dtype, std::optional(value), frozen);
   }
   static const RE2 kCommit(R"((?i)^\W*(?:git )?commit(?: hash)?:?\s+`?([0-9a-f]{7,40})\b)");
-  if (Has(line, "ommit") && RE2::PartialMatch(line, kCommit, &value)) {
+  if (Contains(line, "ommit") && RE2::PartialMatch(line, kCommit, &value)) {
     Set(facts.commit, std::optional(value), frozen);
   }
   static const RE2 kScript(
       R"(\bscripts[./](base_train|mid_train|chat_sft|chat_rl|base_eval|base_loss|chat_eval|chat_cli|chat_web|tok_train|tok_eval)\b)");
-  if (Has(line, "scripts") && RE2::PartialMatch(line, kScript, &value)) {
+  if (Contains(line, "scripts") && RE2::PartialMatch(line, kScript, &value)) {
     Set(facts.script, std::optional("scripts." + value), frozen);
   }
   static const RE2 kPeak(R"(Peak memory usage: ([\d.]{1,20})\s?([KMG]i?B))");
   std::string unit;
-  if (Has(line, "Peak memory usage") && RE2::PartialMatch(line, kPeak, &value, &unit)) {
+  if (Contains(line, "Peak memory usage") && RE2::PartialMatch(line, kPeak, &value, &unit)) {
     const auto bytes = ReadSize(value, unit);
     if (bytes && (!facts.peak_memory || *bytes > *facts.peak_memory)) {
       facts.peak_memory = bytes;
@@ -135,14 +132,14 @@ void ReadSentences(const std::string& line, bool frozen, NanochatFacts& facts) {
 }
 
 void ReadGpu(const std::string& line, LogReport& report) {
-  if (report.gpu_name ||
-      (!Has(line, "NVIDIA") && !Has(line, "Tesla") && !Has(line, "GeForce") && !Has(line, "AMD"))) {
+  if (report.gpu_name || (!Contains(line, "NVIDIA") && !Contains(line, "Tesla") &&
+                          !Contains(line, "GeForce") && !Contains(line, "AMD"))) {
     return;
   }
   static const RE2 kName(
       R"(\b((?:NVIDIA |AMD )?(?:Tesla |GeForce |Quadro |Instinct |TITAN |RTX |GTX |Radeon )*(?:[A-Z]{1,3} ?\d{2,4}[A-Za-z]{0,3}|[VAHBTLP]\d{2,3}s?|MI\d{3}X?|GH200|GB200)(?:[ -](?:SUPER|Ti|Laptop GPU|SXM\d?|PCIe|PCIE|HBM3e?|NVL|Ada Generation|Blackwell \w+|D|\d+ ?GB|\d+GiB))*))");
   std::string name;
-  if (RE2::PartialMatch(line, kName, &name) && name.size() > 5 && !Has(line, "NVIDIA-SMI")) {
+  if (RE2::PartialMatch(line, kName, &name) && name.size() > 5 && !Contains(line, "NVIDIA-SMI")) {
     report.gpu_name = name;
   }
 }
@@ -160,7 +157,7 @@ void ReadSettings(const std::string& line, bool frozen, LogReport& report) {
   static const RE2 kAllocConf(
       R"re((PYTORCH_(?:CUDA_|HIP_)?ALLOC_CONF)["']?\]?\s*[=:,]\s*["']?([a-z_]+:[\w.:,\[\]>-]+))re");
   std::string name, value;
-  if (Has(line, "ALLOC_CONF") && !Has(line, "try setting") &&
+  if (Contains(line, "ALLOC_CONF") && !Contains(line, "try setting") &&
       report.allocator_settings.size() < 64 && RE2::PartialMatch(line, kAllocConf, &name, &value)) {
     std::string setting = name + "=" + value;
     auto& all = report.allocator_settings;
@@ -168,7 +165,7 @@ void ReadSettings(const std::string& line, bool frozen, LogReport& report) {
       all.push_back(std::move(setting));
     }
   }
-  if (!report.torch_version && (Has(line, "orch"))) {
+  if (!report.torch_version && (Contains(line, "orch"))) {
     static const RE2 kVersion(
         R"re((?i)\b(?:pytorch|torch)(?:[ _-]?version)?(?:==|[-_/ :=]{1,3}|['"]: ?['"])v?(\d\.\d{1,2}\.\d{1,2}(?:\+\w+)?))re");
     if (RE2::PartialMatch(line, kVersion, &value)) {
@@ -177,7 +174,7 @@ void ReadSettings(const std::string& line, bool frozen, LogReport& report) {
   }
   static const RE2 kDone(
       R"((?i)\b(?:done with training|training (?:is )?(?:done|finished|completed?)|finished training)\b)");
-  if ((Has(line, "rain")) && RE2::PartialMatch(line, kDone)) {
+  if ((Contains(line, "rain")) && RE2::PartialMatch(line, kDone)) {
     report.training_finished = true;
   }
 }

@@ -7,10 +7,6 @@
 namespace vramcast::crashlog {
 namespace {
 
-bool Has(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
 // What a progress bar counts, from the words before it.
 Progress::Of Counts(std::string_view label) {
   static const RE2 kLoading(
@@ -42,11 +38,11 @@ std::optional<Progress> ProgressOf(const std::string& line) {
   Progress progress;
   // "Epoch 3: 12%|" as well as "epoch: 3".
   const bool has_epoch =
-      (Has(line, "poch") || Has(line, "POCH")) && RE2::PartialMatch(line, kEpoch, &epoch);
+      (Contains(line, "poch") || Contains(line, "POCH")) && RE2::PartialMatch(line, kEpoch, &epoch);
   if (has_epoch) {
     progress.epoch = Number(epoch);
   }
-  if (Has(line, "%|") && RE2::PartialMatch(line, kBar, &label, &step, &total)) {
+  if (Contains(line, "%|") && RE2::PartialMatch(line, kBar, &label, &step, &total)) {
     progress.of = Counts(label);
     progress.step = Number(step).value_or(0);
     progress.finished = progress.step;
@@ -57,7 +53,7 @@ std::optional<Progress> ProgressOf(const std::string& line) {
     }
     return progress;
   }
-  if (Has(line, "global_step/max_steps") && RE2::PartialMatch(line, kRatio, &step, &total)) {
+  if (Contains(line, "global_step/max_steps") && RE2::PartialMatch(line, kRatio, &step, &total)) {
     progress.step = progress.finished = Number(step).value_or(0);
     progress.total = Number(total);
     return progress;
@@ -68,24 +64,26 @@ std::optional<Progress> ProgressOf(const std::string& line) {
     progress.total = Number(total);
     return progress;
   }
-  const bool may_count = Has(line, "tep") || Has(line, "TEP") || Has(line, "iter") ||
-                         Has(line, "Iter") || Has(line, "pisode") || Has(line, "pdate");
+  const bool may_count = Contains(line, "tep") || Contains(line, "TEP") || Contains(line, "iter") ||
+                         Contains(line, "Iter") || Contains(line, "pisode") ||
+                         Contains(line, "pdate");
   // Checkpoints are named by their step, and that step is not one of this run.
-  const bool of_checkpoint = Has(line, "oading") || Has(line, "esum") || Has(line, "heckpoint") ||
-                             Has(line, "valuating model");
+  const bool of_checkpoint = Contains(line, "oading") || Contains(line, "esum") ||
+                             Contains(line, "heckpoint") || Contains(line, "valuating model");
   if (may_count && !of_checkpoint && RE2::PartialMatch(line, kStep, &step, &total)) {
     progress.step = Number(step).value_or(0);
     progress.total = total.empty() ? std::nullopt : Number(total);
     // A line with a loss is printed when the step is done, and many count from 0.
-    const bool done = Has(line, "loss") || Has(line, "Loss") || Has(line, "dt:") ||
-                      Has(line, "core:") || Has(line, "Score");
+    const bool done = Contains(line, "loss") || Contains(line, "Loss") || Contains(line, "dt:") ||
+                      Contains(line, "core:") || Contains(line, "Score");
     progress.finished = progress.step + (done ? 1 : 0);
-    if (Has(line, "alidation") || Has(line, "CORE") || Has(line, "val_") || Has(line, "eval_")) {
+    if (Contains(line, "alidation") || Contains(line, "CORE") || Contains(line, "val_") ||
+        Contains(line, "eval_")) {
       progress.finished = progress.step;
     }
     return progress;
   }
-  if (Has(line, "{'") && RE2::PartialMatch(line, kTrainerDict)) {
+  if (Contains(line, "{'") && RE2::PartialMatch(line, kTrainerDict)) {
     // Hugging Face's Trainer prints one such line every `logging_steps` steps.
     progress.step = progress.finished = 1;
     return progress;

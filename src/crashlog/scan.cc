@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/text.h"
 #include "crashlog/anchors.h"
 #include "crashlog/context.h"
 #include "crashlog/facts.h"
@@ -36,10 +37,6 @@ constexpr size_t kMostEvidence = 4 << 10;
 constexpr uint64_t kFactsWhole = 1 << 20;
 constexpr size_t kFactsSample = 2 << 10;
 constexpr size_t kFactsBefore = 64 << 10;
-
-bool Contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
 
 }  // namespace
 

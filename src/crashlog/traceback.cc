@@ -18,10 +18,6 @@ constexpr size_t kQuietLines = 24;
 constexpr size_t kFarthestBefore = 600;
 constexpr size_t kFarthestAfter = 60;
 
-bool Contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
 bool IsStart(std::string_view text) { return Contains(text, "Traceback (most recent call last)"); }
 
 std::string Short(std::string_view text) { return std::string(text.substr(0, kMostText)); }

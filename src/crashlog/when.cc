@@ -20,10 +20,6 @@ bool Matches(const std::string& text, const RE2& pattern) {
   return RE2::PartialMatch(text, pattern);
 }
 
-bool Has(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
 Signs Read(const Frame& frame) {
   static const RE2 kEvaluation(
       R"((?:^|[._])(?:evaluate|evaluation|validate|validation|validation_step|eval|val|valid|test_step)(?:_|\.|$)|(?:quick_eval|run_eval|evaluate_|do_eval|eval_epoch|val_epoch|eval_step))");
@@ -56,32 +52,38 @@ Signs Read(const Frame& frame) {
   const std::string file = ToLower(frame.file);
   const std::string name = ToLower(frame.function.substr(frame.function.rfind('.') + 1));
   const std::string code = ToLower(frame.code);
-  const bool in_torch = Has(file, "site-packages/torch/") || Has(file, "dist-packages/torch/") ||
-                        Has(file, "torch/nn/") || Has(file, "torch/optim/") ||
-                        Has(file, "torch/autograd/") || Has(file, "torch/_");
+  const bool in_torch = Contains(file, "site-packages/torch/") ||
+                        Contains(file, "dist-packages/torch/") || Contains(file, "torch/nn/") ||
+                        Contains(file, "torch/optim/") || Contains(file, "torch/autograd/") ||
+                        Contains(file, "torch/_");
   Signs s;
   s.core = Matches(file, kCore) || name == "evaluate_core" || name == "evaluate_model" ||
-           (Has(file, "base_eval") && Has(name, "evaluate_model"));
+           (Contains(file, "base_eval") && Contains(name, "evaluate_model"));
   if (!in_torch) {
     s.evaluation = Matches(name, kEvaluation) || Matches(file, kEvaluationFile) ||
                    Matches(code, kEvaluationCode);
     s.generation = Matches(name, kGeneration) || Matches(code, kGenerationCode);
     s.training = Matches(file, kTrainingFile) || Matches(name, kTrainingName) ||
-                 Matches(code, kLossCode) || Has(code, "trainer.");
+                 Matches(code, kLossCode) || Contains(code, "trainer.");
     s.inference = Matches(file, kInferenceFile);
   }
-  s.save = Matches(name, kSave) || Has(code, "torch.save(") || Has(code, "save_checkpoint(");
-  s.load = Matches(name, kLoad) || Has(code, "load_checkpoint(") || Has(code, "load_state_dict(");
-  s.backward = name == "backward" || Has(code, ".backward(") || Has(name, "run_backward") ||
-               Has(code, "run_backward(") || Has(code, "autograd.grad(");
-  const bool optimizer_file = Has(file, "/optim/") || Has(file, "optimizer") ||
-                              Has(file, "optim.py") || Has(file, "adamw") || Has(file, "muon");
-  s.optimizer = (optimizer_file && Matches(name, kOptimizerName)) || Has(code, "optimizer.step(") ||
-                Has(code, "opt.step(") || Has(code, "optim.step(");
+  s.save =
+      Matches(name, kSave) || Contains(code, "torch.save(") || Contains(code, "save_checkpoint(");
+  s.load = Matches(name, kLoad) || Contains(code, "load_checkpoint(") ||
+           Contains(code, "load_state_dict(");
+  s.backward = name == "backward" || Contains(code, ".backward(") ||
+               Contains(name, "run_backward") || Contains(code, "run_backward(") ||
+               Contains(code, "autograd.grad(");
+  const bool optimizer_file = Contains(file, "/optim/") || Contains(file, "optimizer") ||
+                              Contains(file, "optim.py") || Contains(file, "adamw") ||
+                              Contains(file, "muon");
+  s.optimizer = (optimizer_file && Matches(name, kOptimizerName)) ||
+                Contains(code, "optimizer.step(") || Contains(code, "opt.step(") ||
+                Contains(code, "optim.step(");
   s.forward = name == "forward" || name == "_call_impl" || name == "_wrapped_call_impl" ||
-              name == "__call__" || name == "forward_step" || Has(code, "self.forward(") ||
-              Matches(code, kLossCode) || Has(name, "cross_entropy") ||
-              Has(code, "torch.nn.functional.") || Has(code, " f.");
+              name == "__call__" || name == "forward_step" || Contains(code, "self.forward(") ||
+              Matches(code, kLossCode) || Contains(name, "cross_entropy") ||
+              Contains(code, "torch.nn.functional.") || Contains(code, " f.");
   s.set_up = Matches(name, kSetUp) || Matches(code, kSetUpCode);
   return s;
 }

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 namespace vramcast::diagnosis {
@@ -28,10 +27,8 @@ void Complete(nanochat::Flags& flags, const nanochat::Flags& logged) {
 }
 
 size_t BestLaunch(const std::vector<command::Launch>& launches) {
-  const auto nanochat =
-      std::find_if(launches.begin(), launches.end(),
-                   [](const command::Launch& launch) { return launch.is_nanochat(); });
-  return nanochat == launches.end() ? 0 : static_cast<size_t>(nanochat - launches.begin());
+  const command::Launch* nanochat = command::FirstOfNanochat(launches);
+  return nanochat == nullptr ? 0 : static_cast<size_t>(nanochat - launches.data());
 }
 
 std::string PhaseOf(Phase phase) { return std::string(PhaseTitle(phase)); }

@@ -267,6 +267,13 @@ std::optional<Stage> StageOf(std::string_view script) {
   return std::nullopt;
 }
 
+std::optional<std::string> BatchFlagOf(const Revision& revision, std::string_view script) {
+  for (const char* name : {"device_batch_size", "batch_size"}) {
+    if (FindFlag(revision, script, name)) return name;
+  }
+  return std::nullopt;
+}
+
 bool HasScript(const Revision& revision, std::string_view script) {
   return ScriptBlob(revision, script) >= 0;
 }

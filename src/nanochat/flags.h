@@ -36,6 +36,9 @@ const std::vector<FlagSpec>& FlagsOf(const Revision& revision, std::string_view 
 // One of them by any spelling of its name, or by its letter ("-b").
 std::optional<FlagSpec> FindFlag(const Revision& revision, std::string_view script,
                                  std::string_view name);
+// The flag that sets the sequences per micro-step of a script: "device_batch_size", or "batch_size"
+// where that is its name; nothing if the script has neither.
+std::optional<std::string> BatchFlagOf(const Revision& revision, std::string_view script);
 bool HasScript(const Revision& revision, std::string_view script);
 
 // The environment variable by which the script asks for expandable_segments:True, or nothing.
