@@ -28,6 +28,11 @@ target_link_libraries(vramcast_re2 INTERFACE ${RE2_ARCHIVE} Threads::Threads)
 add_library(vramcast_zstd INTERFACE)
 target_link_libraries(vramcast_zstd INTERFACE zstd::libzstd_static)
 
+find_library(SQLITE_ARCHIVE NAMES libsqlite3.a REQUIRED)
+add_library(vramcast_sqlite INTERFACE)
+target_link_libraries(vramcast_sqlite INTERFACE ${SQLITE_ARCHIVE} Threads::Threads
+                                                ${CMAKE_DL_LIBS} m)
+
 # What every room may include: the header-only libraries, and fmt.
 add_library(vramcast_headers INTERFACE)
 target_link_libraries(vramcast_headers INTERFACE vramcast_fmt tl::expected

@@ -48,6 +48,7 @@ bool Append(int fd, std::string* text) {
 nlohmann::json Outcome::Json() const { return nlohmann::json::parse(out, nullptr, false); }
 
 Outcome RunVramcast(const std::vector<std::string>& arguments, const Options& options) {
+  static const ScratchFolder kData;  // no test touches the history of who runs it
   signal(SIGPIPE, SIG_IGN);
   Pipe in, out, err;
   const pid_t child = fork();
@@ -56,6 +57,7 @@ Outcome RunVramcast(const std::vector<std::string>& arguments, const Options& op
     dup2(out.ends[1], STDOUT_FILENO);
     dup2(err.ends[1], STDERR_FILENO);
     signal(SIGPIPE, SIG_DFL);
+    setenv("VRAMCAST_DATA_DIR", kData.path().c_str(), 1);
     for (const auto& [name, value] : options.environment) setenv(name.c_str(), value.c_str(), 1);
     if (!options.directory.empty() && chdir(options.directory.c_str()) != 0) _exit(126);
     std::vector<char*> argv = {const_cast<char*>(VRAMCAST_BINARY)};

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -58,17 +57,6 @@ MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other
 
 MappedFile::~MappedFile() {
   if (!bytes_.empty()) munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
-}
-
-Result<fs::path> CacheFolder() {
-  const auto variable = [](const char* name) -> fs::path {
-    const char* value = std::getenv(name);
-    return value == nullptr ? "" : value;
-  };
-  if (const fs::path own = variable("VRAMCAST_CACHE_DIR"); !own.empty()) return own;
-  if (const fs::path base = variable("XDG_CACHE_HOME"); !base.empty()) return base / "vramcast";
-  if (const fs::path home = variable("HOME"); !home.empty()) return home / ".cache" / "vramcast";
-  return MachineError("no place for a cache: neither VRAMCAST_CACHE_DIR nor HOME is set");
 }
 
 }  // namespace vramcast::dryrun

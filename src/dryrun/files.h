@@ -32,8 +32,4 @@ class MappedFile {
   std::span<const uint8_t> bytes_;
 };
 
-// Where vramcast keeps what may be made again: $VRAMCAST_CACHE_DIR, else $XDG_CACHE_HOME/vramcast,
-// else ~/.cache/vramcast. kMachine when none is known.
-Result<std::filesystem::path> CacheFolder();
-
 }  // namespace vramcast::dryrun

@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "base/user_folder.h"
 #include "dryrun/child.h"
 #include "dryrun/files.h"
 #include "dryrun/libraries.h"
