@@ -34,6 +34,13 @@ store::SampleRow RowOf(const monitor::Sample& sample) {
 
 }  // namespace
 
+monitor::Sample SampleOf(const monitor::Report& report) {
+  monitor::Sample sample{.time = report.time, .step = report.step, .gpus = {}};
+  sample.gpus.reserve(report.gpus.size());
+  for (const monitor::GpuReport& gpu : report.gpus) sample.gpus.push_back(gpu.sample);
+  return sample;
+}
+
 HistoryRecorder::HistoryRecorder(const std::string& file, Output& output) : output_(output) {
   if (!file.empty()) {
     history_.emplace(std::filesystem::path(file));

@@ -7,10 +7,13 @@
 #include <vector>
 
 #include "cli/verb.h"
-#include "monitor/sample.h"
+#include "monitor/watcher.h"
 #include "store/history.h"
 
 namespace vramcast::cli {
+
+// The sample that a report is about.
+monitor::Sample SampleOf(const monitor::Report& report);
 
 class HistoryRecorder {
  public:

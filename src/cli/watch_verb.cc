@@ -18,6 +18,7 @@
 
 #include "cli/gpu_text.h"
 #include "cli/verbs.h"
+#include "cli/watch_records.h"
 #include "gpu/sampler.h"
 #include "monitor/json.h"
 #include "monitor/series.h"
@@ -239,6 +240,7 @@ class WatchVerb : public Verb {
                    "read a series that watch --json printed; - is standard input");
     app.add_option("--gpu-source", source_, "auto, nvml, nvidia-smi or demo");
     app.add_flag("--explain", explain_, "say how growth is judged");
+    records_.Declare(app);
   }
 
   Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {
@@ -250,6 +252,10 @@ class WatchVerb : public Verb {
     if (count_ && *count_ < 1) return UsageError("--count is at least 1");
     Result<std::unique_ptr<Input>> input = Open();
     if (!input) return tl::make_unexpected(input.error());
+    const bool real = (*input)->is_live() && source_ != "demo" && !once_;
+    if (auto opened = records_.Open(real, "vramcast watch", output); !opened) {
+      return tl::make_unexpected(opened.error());
+    }
     return Follow(**input, output);
   }
 
@@ -297,12 +303,14 @@ class WatchVerb : public Verb {
       if (!sample) return tl::make_unexpected(sample.error());
       if (!*sample) break;
       watcher.Add(**sample);
+      const Report report = watcher.Now();
+      records_.Take(report);
       if (!output.out()) break;  // nobody reads any more
       if (json_) {
-        output.out() << Line(ToJson(watcher.Now(), "sample"));
+        output.out() << Line(ToJson(report, "sample"));
         if (input.is_live()) output.out().flush();
       } else if (!once_) {
-        lines.Print(watcher.Now(), output);
+        lines.Print(report, output);
       }
     }
     if (watcher.samples() == 0) {
@@ -313,7 +321,7 @@ class WatchVerb : public Verb {
     return Finish(watcher, input.skipped(), output);
   }
 
-  Result<Exit> Finish(const monitor::Watcher& watcher, int64_t skipped, Output& output) const {
+  Result<Exit> Finish(const monitor::Watcher& watcher, int64_t skipped, Output& output) {
     const Report report = watcher.Now();
     if (json_) {
       nlohmann::json summary = ToJson(report, "summary");
@@ -336,7 +344,9 @@ class WatchVerb : public Verb {
       if (explain_) AddMethod(&document);
       output.Print(document);
     }
-    return report.leaking() ? Exit::kBadNews : Exit::kYes;
+    const Exit exit = report.leaking() ? Exit::kBadNews : Exit::kYes;
+    records_.End(static_cast<int64_t>(exit));
+    return exit;
   }
 
   static std::string Line(const nlohmann::json& object) {
@@ -360,6 +370,7 @@ class WatchVerb : public Verb {
   std::optional<int64_t> count_;
   bool once_ = false, plain_ = false, json_ = false, explain_ = false;
   std::string file_, source_;
+  WatchRecords records_;
 };
 
 }  // namespace

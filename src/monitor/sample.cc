@@ -4,8 +4,11 @@ namespace vramcast::monitor {
 namespace {
 
 ProcessSample FromProcess(const gpu::GpuProcess& process) {
-  return {
-      .pid = process.pid, .name = process.name, .used = process.used, .graphics = process.graphics};
+  return {.pid = process.pid,
+          .leftover = process.leftover.has_value(),
+          .name = process.name,
+          .used = process.used,
+          .graphics = process.graphics};
 }
 
 // What a driver calls used and free add up to what programs can take, whichever of its versions

@@ -14,6 +14,7 @@ namespace vramcast::monitor {
 
 struct ProcessSample {
   int64_t pid = 0;
+  bool leftover = false;  // holds memory and does no work (gpu/leftover.h)
   std::optional<std::string> name;
   std::optional<Bytes> used;
   bool graphics = false;

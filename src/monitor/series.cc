@@ -61,6 +61,7 @@ std::optional<GpuSample> ParseGpu(const json& object, size_t place) {
     const auto pid = Whole<int64_t>(item, "pid");
     if (!pid) continue;
     gpu.processes.push_back({.pid = *pid,
+                             .leftover = item.value("leftover", json(false)) == json(true),
                              .name = Text(item, "name"),
                              .used = Size(item, "used_bytes"),
                              .graphics = item.value("graphics", json(false)) == json(true)});
@@ -89,6 +90,7 @@ json ToJson(const Sample& sample) {
       processes.push_back({{"pid", process.pid},
                            {"name", OrNull(process.name)},
                            {"used_bytes", OrNull(process.used)},
+                           {"leftover", process.leftover},
                            {"graphics", process.graphics}});
     }
     object["gpus"].push_back({{"index", gpu.index},
