@@ -17,15 +17,24 @@ need_packages() {
     command -v sudo >/dev/null || { echo "root is needed for that, and there is no sudo" >&2; return 4; }
     sudo=(sudo)
   fi
-  local log
+  local log quiet=/usr/sbin/policy-rc.d
   log=$(mktemp)
+  # No package may start its service (prometheus would): Debian asks this file.
+  if [ -e $quiet ]; then
+    quiet=
+  else
+    printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee $quiet >/dev/null
+    "${sudo[@]}" chmod +x $quiet
+  fi
   if ! { "${sudo[@]}" apt-get update &&
          "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y \
            --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     rm -f "$log"
+    [ -z "$quiet" ] || "${sudo[@]}" rm -f "$quiet"
     return 4
   fi
+  [ -z "$quiet" ] || "${sudo[@]}" rm -f "$quiet"
   rm -f "$log"
 }
 

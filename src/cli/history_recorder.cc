@@ -41,11 +41,13 @@ monitor::Sample SampleOf(const monitor::Report& report) {
   return sample;
 }
 
-HistoryRecorder::HistoryRecorder(const std::string& file, Output& output) : output_(output) {
+HistoryRecorder::HistoryRecorder(const std::string& file, Output& output,
+                                 const store::Limits& limits)
+    : output_(output) {
   if (!file.empty()) {
-    history_.emplace(std::filesystem::path(file));
+    history_.emplace(std::filesystem::path(file), limits);
   } else if (auto own = store::HistoryFile()) {
-    history_.emplace(*own);
+    history_.emplace(*own, limits);
   } else {
     output_.Note("no history is kept: " + own.error().message);
   }

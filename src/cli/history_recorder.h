@@ -18,7 +18,7 @@ monitor::Sample SampleOf(const monitor::Report& report);
 class HistoryRecorder {
  public:
   // `file`: empty means the user's own.
-  HistoryRecorder(const std::string& file, Output& output);
+  HistoryRecorder(const std::string& file, Output& output, const store::Limits& limits = {});
 
   void Begin(const store::RunStart& start);  // `began` 0: now
   void Add(const monitor::Sample& sample);

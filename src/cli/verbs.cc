@@ -13,6 +13,7 @@ std::vector<std::unique_ptr<Verb>> AllVerbs() {
   verbs.push_back(MakeSnapshotVerb());
   verbs.push_back(MakeReplayVerb());
   verbs.push_back(MakeWatchVerb());
+  verbs.push_back(MakeHistoryVerb());
   verbs.push_back(MakeRunVerb());
   verbs.push_back(MakeDryrunVerb());
   return verbs;

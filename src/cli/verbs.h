@@ -15,6 +15,7 @@ std::unique_ptr<Verb> MakeDiagnoseVerb();
 std::unique_ptr<Verb> MakeSnapshotVerb();
 std::unique_ptr<Verb> MakeReplayVerb();
 std::unique_ptr<Verb> MakeWatchVerb();
+std::unique_ptr<Verb> MakeHistoryVerb();
 std::unique_ptr<Verb> MakeRunVerb();
 std::unique_ptr<Verb> MakeDryrunVerb();
 

@@ -8,12 +8,19 @@
 #include "monitor/exposition.h"
 
 namespace vramcast::cli {
+namespace {
+
+constexpr Bytes kLeastLimit(1 << 20);
+
+}  // namespace
 
 void WatchRecords::Declare(CLI::App& app) {
   app.add_option("--listen", listen_,
                  "serve metrics to Prometheus: :9400, or 127.0.0.1:9400 for this machine only");
   CLI::Option* file =
       app.add_option("--history", file_, "keep the samples in this file, not in the user's own");
+  app.add_option("--history-limit", limit_,
+                 "let the oldest samples go beyond this size (default 128MiB)");
   app.add_flag("--no-history", no_history_, "keep no samples")->excludes(file);
 }
 
@@ -26,7 +33,14 @@ Status WatchRecords::Open(bool real, const std::string& command, Output& output)
     listener_ = *std::move(listener);
     output.Note("metrics are at " + listener_->url());
   }
-  if (!no_history_ && (real || !file_.empty())) history_.emplace(file_, output);
+  store::Limits limits;
+  if (!limit_.empty()) {
+    const auto size = ParseBytes(limit_);
+    if (!size) return tl::make_unexpected(size.error());
+    if (*size < kLeastLimit) return UsageError("--history-limit is at least 1MiB");
+    limits.size = *size;
+  }
+  if (!no_history_ && (real || !file_.empty())) history_.emplace(file_, output, limits);
   return {};
 }
 

@@ -1,7 +1,7 @@
 // What a watch leaves beside what it shows: samples in the user's history, and metrics for
 // Prometheus.
 //
-//   records.Declare(app);                               // --listen, --history, --no-history
+//   records.Declare(app);                               // --listen, --history and its like
 //   if (auto opened = records.Open(kept, command, output); !opened) ...
 //   records.Take(report);                               // after each sample
 //   records.End(exit_code);
@@ -36,7 +36,7 @@ class WatchRecords {
   void End(int64_t exit_code);
 
  private:
-  std::string listen_, file_;
+  std::string listen_, file_, limit_;
   bool no_history_ = false;
   std::string command_;
   Output* output_ = nullptr;
