@@ -109,13 +109,14 @@ Document DescribeRun(const RunRow& run, const GrowthByGpu& growth, double now) {
     size_t shown = 0;
     for (const store::ProcessRow& process : gpu.processes) {
       if (++shown > kMostProcesses) break;
-      document.Add(Paragraph{fmt::format(
-          "    process {} ({}): at most {}", process.pid, process.name.value_or("name not known"),
-          process.peak ? FormatBytes(*process.peak) : std::string("not told"))});
+      document.Add(
+          Bullet{fmt::format("GPU {}, process {} ({}): at most {}.", gpu.index, process.pid,
+                             process.name.value_or("name not known"),
+                             process.peak ? FormatBytes(*process.peak) : std::string("not told"))});
     }
     if (gpu.processes.size() > kMostProcesses) {
-      document.Add(Paragraph{
-          fmt::format("    and {} more processes", gpu.processes.size() - kMostProcesses)});
+      document.Add(
+          Bullet{fmt::format("And {} more processes.", gpu.processes.size() - kMostProcesses)});
     }
   }
   if (run.gpus.empty()) document.Add(Bullet{"No GPU was seen during it."});

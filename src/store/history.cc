@@ -134,7 +134,8 @@ class History::Impl {
     written_ = Clock::now();
     Outcome outcome = database_ || Reopen() ? Transaction() : Outcome::kFull;
     if (outcome == Outcome::kCorrupt && Renew()) outcome = Transaction();
-    if (outcome == Outcome::kBusy) return;  // the next sample brings the next attempt
+    // Another process writes: the next sample brings the next attempt, unless too many wait.
+    if (outcome == Outcome::kBusy && pending_.size() < kMostPending / 2) return;
     if (outcome != Outcome::kDone) return Fail();
     pending_.clear();
     if (failing_) {
@@ -200,7 +201,10 @@ class History::Impl {
   // Everything that the file lacks, or nothing.
   Outcome Transaction() {
     Outcome outcome = sql_->begin.Run();
-    if (outcome != Outcome::kDone) return outcome;
+    if (outcome != Outcome::kDone) {
+      message_ = database_->message();
+      return outcome;
+    }
     const int64_t run_before = run_;
     std::vector<int64_t> gpus_before;
     for (const Gpu& gpu : gpus_) gpus_before.push_back(gpu.row.id);
