@@ -1,12 +1,12 @@
 // `vramcast check`: this machine, this checkout, and what to run here.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
 #include "cli/check_advice.h"
+#include "cli/flag_table.h"
 #include "cli/gpu_text.h"
 #include "cli/verbs.h"
 #include "gpu/json.h"
@@ -69,7 +69,7 @@ class CheckVerb : public Verb {
     return "this machine, this checkout, and what to run here";
   }
 
-  void Declare(CLI::App& app) override {
+  void Declare(FlagTable& app) override {
     app.add_option("--gpu-source", source_, "auto, nvml, nvidia-smi or demo (a made-up machine)");
     app.add_option("--nanochat", checkout_, "the nanochat checkout (default: here or above)");
     app.add_flag("--json", json_, "print JSON only");

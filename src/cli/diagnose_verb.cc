@@ -2,13 +2,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <utility>
 
 #include "base/text.h"
+#include "cli/flag_table.h"
 #include "cli/verbs.h"
 #include "diagnosis/diagnosis.h"
 #include "diagnosis/json.h"
@@ -133,7 +133,7 @@ class DiagnoseVerb : public Verb {
     return "why a run died of memory, from its log, and what to do";
   }
 
-  void Declare(CLI::App& app) override {
+  void Declare(FlagTable& app) override {
     app.add_option("FILE", files_, "logs of the run, one or several ranks; - is standard input");
     app.add_option("--gpu", gpu_, "the card it ran on: a name or a size");
     app.add_option("--revision", revision_, "of nanochat: a commit, a date or a name");

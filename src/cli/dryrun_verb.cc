@@ -2,12 +2,12 @@
 // computes nothing, and says what the real one would show.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "base/text.h"
+#include "cli/flag_table.h"
 #include "cli/verbs.h"
 #include "dryrun/bisect.h"
 #include "dryrun/json.h"
@@ -77,18 +77,17 @@ class DryrunVerb : public Verb {
     return "runs your program with your PyTorch on a GPU that only counts memory";
   }
 
-  void Declare(CLI::App& app) override {
+  void Declare(FlagTable& app) override {
     app.add_option("--gpu", gpu_, "the card to play: h100, \"RTX 3090\", 24GB, 80GiB");
     app.add_option("--other-processes", other_, "what others hold on it: 2GiB");
     app.add_option("--world-size", world_size_, "ranks in all (otherwise as the launcher says)")
-        ->check(CLI::PositiveNumber);
-    app.add_option("--rank", rank_, "the rank to run (0)")->check(CLI::NonNegativeNumber);
+        .Positive();
+    app.add_option("--rank", rank_, "the rank to run (0)").NonNegative();
     app.add_flag("--all-ranks", request_.all_ranks, "every rank, one after another");
     app.add_option("--stable-steps", request_.stable_steps,
                    "stop after so many optimizer steps without a new peak (3)")
-        ->check(CLI::PositiveNumber);
-    app.add_option("--least-steps", request_.least_steps, "but not before so many (4)")
-        ->check(CLI::PositiveNumber);
+        .Positive();
+    app.add_option("--least-steps", request_.least_steps, "but not before so many (4)").Positive();
     app.add_flag("--to-end", request_.to_end, "let the program run to its own end");
     app.add_flag("--keep", request_.keep,
                  "checkpoints and W&B files go where the program wants them");

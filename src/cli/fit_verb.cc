@@ -1,7 +1,6 @@
 // `vramcast fit`: the largest device batch size that fits in every phase, as a command.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <utility>
@@ -9,6 +8,7 @@
 #include "base/text.h"
 #include "cli/fit_command.h"
 #include "cli/fit_table.h"
+#include "cli/flag_table.h"
 #include "cli/forecast_text.h"
 #include "cli/launch_requests.h"
 #include "cli/nanochat_options.h"
@@ -29,7 +29,7 @@ class FitVerb : public Verb {
     return "the largest batch size that fits, with its command";
   }
 
-  void Declare(CLI::App& app) override {
+  void Declare(FlagTable& app) override {
     options_.Declare(app);
     app.add_flag("--table", table_, "the largest batch size by depth and memory of the card");
     app.add_flag("--json", json_, "print JSON only");

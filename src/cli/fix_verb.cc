@@ -1,5 +1,4 @@
 // `vramcast fix`: the corrected command, what changed and why, and what can be saved of a dead run.
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -10,6 +9,7 @@
 #include "cli/fix_report.h"
 #include "cli/fix_saved.h"
 #include "cli/fix_source.h"
+#include "cli/flag_table.h"
 #include "cli/verbs.h"
 #include "command/edit.h"
 
@@ -54,7 +54,7 @@ class FixVerb : public Verb {
     return "corrects a command so that it fits: only the flags that must change";
   }
 
-  void Declare(CLI::App& app) override {
+  void Declare(FlagTable& app) override {
     app.add_option("--command", arguments_.command,
                    "the command as one string; every byte is kept");
     app.add_option("--script", arguments_.script, "a launch script: shows what to change in it");

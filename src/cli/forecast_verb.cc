@@ -1,12 +1,12 @@
 // `vramcast forecast`: what a run will need, phase by phase, and whether it fits.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <utility>
 
+#include "cli/flag_table.h"
 #include "cli/forecast_text.h"
 #include "cli/launch_requests.h"
 #include "cli/model_flags.h"
@@ -43,7 +43,7 @@ class ForecastVerb : public Verb {
     return "what a run will need, phase by phase, and whether it fits";
   }
 
-  void Declare(CLI::App& app) override {
+  void Declare(FlagTable& app) override {
     options_.Declare(app);
     model_.Declare(app);
     app.add_flag("--json", json_, "print JSON only");

@@ -8,6 +8,7 @@
 #include <ostream>
 
 #include "base/text.h"
+#include "cli/flag_table.h"
 #include "cli/history_export.h"
 #include "cli/history_growth.h"
 #include "cli/history_text.h"

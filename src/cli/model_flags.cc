@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -12,6 +11,7 @@
 #include "allocator/settings.h"
 #include "base/bytes.h"
 #include "base/text.h"
+#include "cli/flag_table.h"
 #include "cli/forecast_text.h"
 #include "forecast/json.h"
 #include "gpu/card.h"
@@ -75,7 +75,7 @@ std::string TitleFor(const models::ModelRequest& request) {
 
 }  // namespace
 
-void ModelFlags::Declare(CLI::App& app) {
+void ModelFlags::Declare(FlagTable& app) {
   app_ = &app;
   app.add_option("--model", model_,
                  "forecast a transformers model: config.json, gpt2, llama-3-8b…");
@@ -99,8 +99,7 @@ void ModelFlags::Declare(CLI::App& app) {
 }
 
 std::string ModelFlags::Shared(const char* name, const char* otherwise) const {
-  const CLI::Option* option = app_ ? app_->get_option_no_throw(name) : nullptr;
-  return option && option->count() > 0 ? option->as<std::string>() : otherwise;
+  return app_ == nullptr ? otherwise : app_->Text(name, otherwise);
 }
 
 Status ModelFlags::CheckUnused() const {
@@ -119,7 +118,7 @@ Status ModelFlags::CheckUnused() const {
       {"--torch", ""},
   };
   for (const auto& [flag, instead] : kFlags) {
-    if (app_ == nullptr || app_->count(flag) == 0) continue;
+    if (app_ == nullptr || !app_->Given(flag)) continue;
     const std::string hint =
         *instead == '\0' ? "" : fmt::format("; nanochat's flag is {}", instead);
     return UsageError(fmt::format("{} goes with --model{}", flag, hint));

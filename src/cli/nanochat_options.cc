@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <utility>
 
 #include "base/bytes.h"
+#include "cli/flag_table.h"
 #include "gpu/card.h"
 #include "nanochat/checkout.h"
 #include "nanochat/flags.h"
@@ -58,7 +58,7 @@ std::string Spellings(std::string_view name) {
 
 }  // namespace
 
-void NanochatOptions::Declare(CLI::App& app) {
+void NanochatOptions::Declare(FlagTable& app) {
   for (const Option& option : kOptions) {
     app.add_option(Spellings(option.name), values_[option.name], option.help);
   }

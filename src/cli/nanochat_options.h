@@ -10,15 +10,13 @@
 #include "base/result.h"
 #include "forecast/forecast.h"
 
-namespace CLI {
-class App;
-}
-
 namespace vramcast::cli {
+
+class FlagTable;
 
 class NanochatOptions {
  public:
-  void Declare(CLI::App& app);
+  void Declare(FlagTable& app);
 
   // What the flags say, without a launch command. Notes tell how they were understood.
   Result<forecast::Request> Request(std::vector<std::string>* notes) const;

@@ -11,6 +11,7 @@
 #include <span>
 
 #include "base/text.h"
+#include "cli/flag_table.h"
 #include "cli/verb.h"
 #include "cli/verbs.h"
 
@@ -84,7 +85,8 @@ Exit RunVerb(Verb& verb, std::vector<std::string> arguments,
              const std::vector<std::string>& command, Output& output) {
   CLI::App app(std::string(verb.description()), fmt::format("vramcast {}", verb.name()));
   app.get_formatter()->column_width(34);
-  verb.Declare(app);
+  FlagTable flags(app);
+  verb.Declare(flags);
   bool done = false;
   const Exit parsed = Parse(app, std::move(arguments), output, &done);
   if (done) return parsed;

@@ -1,7 +1,6 @@
 // `vramcast replay FILE`: proves itself on a recording, then plays it under other conditions.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "analysis/json.h"
@@ -9,6 +8,7 @@
 #include "analysis/scale.h"
 #include "base/text.h"
 #include "cli/files.h"
+#include "cli/flag_table.h"
 #include "cli/recording_input.h"
 #include "cli/replay_search.h"
 #include "cli/verbs.h"
@@ -30,8 +30,8 @@ class ReplayVerb : public Verb {
     return "the same program on another GPU or other allocator settings";
   }
 
-  void Declare(CLI::App& app) override {
-    app.add_option("FILE", file_, "a snapshot or a trace file, - for standard input")->required();
+  void Declare(FlagTable& app) override {
+    app.add_option("FILE", file_, "a snapshot or a trace file, - for standard input").Required();
     app.add_option("--gpu", gpu_, "play on this card: a name or a size (\"RTX 3090\", 24GiB)");
     app.add_option("--total", total_, "play on a device of this size, as PyTorch reports it");
     app.add_option("--other-processes", other_,
@@ -70,16 +70,15 @@ class ReplayVerb : public Verb {
     auto loaded = LoadRecording(file_, {});
     if (!loaded) return tl::make_unexpected(loaded.error());
     settings_ = loaded->settings;
-    if (torch || conf_option_->count() > 0) {
+    if (torch || conf_option_->Given()) {
       const TorchVersion version = torch.value_or(settings_.torch);
-      const std::string conf =
-          conf_option_->count() > 0 ? conf_ : FormatAllocConf(loaded->settings);
+      const std::string conf = conf_option_->Given() ? conf_ : FormatAllocConf(loaded->settings);
       auto parsed = ParseAllocConf(conf, version);
       if (!parsed) return tl::make_unexpected(parsed.error());
       if (!torch) parsed->tie_rule = loaded->settings.tie_rule;
       settings_ = *parsed;
     }
-    what_if_ = spec_.total.has_value() || torch || conf_option_->count() > 0 || scale_ || search_;
+    what_if_ = spec_.total.has_value() || torch || conf_option_->Given() || scale_ || search_;
     if (!with_.empty()) {
       auto second = LoadRecording(with_, {});
       if (!second) return tl::make_unexpected(second.error());
@@ -202,7 +201,7 @@ class ReplayVerb : public Verb {
 
   std::string file_, gpu_, total_, other_, conf_, torch_, with_, write_, card_;
   std::optional<double> scale_;
-  CLI::Option* conf_option_ = nullptr;
+  std::optional<Flag> conf_option_;
   bool search_ = false, json_ = false, explain_ = false, what_if_ = false;
   DeviceSpec spec_;
   AllocatorSettings settings_;

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <ctime>
 #include <filesystem>
@@ -11,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/fix_source.h"
+#include "cli/flag_table.h"
 #include "cli/gpu_text.h"
 #include "cli/run_attempts.h"
 #include "cli/verbs.h"
@@ -49,16 +49,16 @@ class RunVerb : public Verb {
     return "starts a command, and corrects and resumes it when it runs out of memory";
   }
 
-  void Declare(CLI::App& app) override {
+  void Declare(FlagTable& app) override {
     app.add_option("--retries", retries_, "corrected attempts after the first (default 2)")
-        ->check(CLI::Range(0, 100));
+        .Within(0, 100);
     app.add_option("--gpu", arguments_.gpu, "the card, where it is not the one of this machine");
     app.add_option("--revision", arguments_.revision, "of nanochat");
     app.add_option("--nanochat", arguments_.nanochat, "a checkout, whose revision counts");
     app.add_option("--snapshots", snapshots_,
                    "where memory snapshots go when it dies (default vramcast-snapshots)");
     app.add_option("--grace", grace_, "seconds that a command may take to end (default 30)")
-        ->check(CLI::Range(0, 86400));
+        .Within(0, 86400);
     app.add_flag("--no-record", no_record_, "do not record PyTorch's allocator history");
     app.add_flag("--no-resume", no_resume_, "start again from the beginning");
     app.add_flag("--force", force_, "start even if the forecast says that it cannot fit");

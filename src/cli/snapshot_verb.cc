@@ -1,12 +1,12 @@
 // `vramcast snapshot FILE`: what filled the GPU, in words.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "analysis/json.h"
 #include "base/text.h"
 #include "cli/files.h"
+#include "cli/flag_table.h"
 #include "cli/flamegraph.h"
 #include "cli/snapshot_page.h"
 #include "cli/snapshot_view.h"
@@ -25,11 +25,11 @@ class SnapshotVerb : public Verb {
     return "what a PyTorch memory snapshot says: peak, causes, leaks";
   }
 
-  void Declare(CLI::App& app) override {
+  void Declare(FlagTable& app) override {
     app.add_option("FILE", file_,
                    "a snapshot (pickle, JSON or HTML; plain, gzip, zstd or zip), a trace file of "
                    "vramcast, or - for standard input")
-        ->required();
+        .Required();
     app.add_option("--at", options_.at, "the moment to look at: peak, end, oom or an event number");
     app.add_option("--by", by_, "group by category, line, stack, stream or segment");
     app.add_option("--top", options_.top, "rows to show");

@@ -11,11 +11,9 @@
 #include "base/result.h"
 #include "report/document.h"
 
-namespace CLI {
-class App;
-}
-
 namespace vramcast::cli {
+
+class FlagTable;
 
 // Exit codes, as docs/exit-codes.md tells them.
 enum class Exit : int {
@@ -51,7 +49,7 @@ class Verb {
   virtual std::string_view name() const = 0;
   virtual std::string_view description() const = 0;
   // Declares the verb's flags; CLI11 stores their values in members.
-  virtual void Declare(CLI::App& app) = 0;
+  virtual void Declare(FlagTable& app) = 0;
   // What stood after a lone "--" is in `command`. An Error is printed and turned into its exit
   // code.
   virtual Result<Exit> Run(const std::vector<std::string>& command, Output& output) = 0;

@@ -18,15 +18,13 @@
 #include "monitor/listener.h"
 #include "monitor/watcher.h"
 
-namespace CLI {
-class App;
-}
-
 namespace vramcast::cli {
+
+class FlagTable;
 
 class WatchRecords {
  public:
-  void Declare(CLI::App& app);
+  void Declare(FlagTable& app);
 
   // `real`: the samples are this machine's, now. A recorded series and the made-up machine go into
   // a history only where a file is named for it. `command`: how the watch was started. Errors as

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <time.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -16,6 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "cli/flag_table.h"
 #include "cli/gpu_text.h"
 #include "cli/verbs.h"
 #include "cli/watch_records.h"
@@ -230,7 +230,7 @@ class WatchVerb : public Verb {
     return "follow the GPUs: does memory grow, and when would it run out";
   }
 
-  void Declare(CLI::App& app) override {
+  void Declare(FlagTable& app) override {
     app.add_option("--interval", interval_, "seconds between samples (default 1)");
     app.add_option("--count", count_, "stop after this many samples");
     app.add_flag("--once", once_, "one look, then stop");
