@@ -33,6 +33,11 @@ const Flag& Flag::Excludes(const Flag& other) const {
   return *this;
 }
 
+const Flag& Flag::Takes(int values) const {
+  option_->expected(values);
+  return *this;
+}
+
 const Flag& Flag::Within(int64_t least, int64_t most) const {
   option_->check(CLI::Range(least, most));
   return *this;

@@ -19,6 +19,7 @@ class Flag {
 
   const Flag& Required() const;
   const Flag& Excludes(const Flag& other) const;
+  const Flag& Takes(int values) const;                    // exactly so many
   const Flag& Within(int64_t least, int64_t most) const;  // both included
   const Flag& Positive() const;
   const Flag& NonNegative() const;

@@ -38,13 +38,13 @@ class HistoryVerb : public Verb {
     return "what watches and runs have recorded: list, compare, export";
   }
 
-  void Declare(CLI::App& app) override {
+  void Declare(FlagTable& app) override {
     app.add_option("--run", run_, "one run, by its number");
     app.add_option("--since", since_, "from then on: 2h or 3d ago, 2026-01-31, '2026-01-31 14:30'");
     app.add_option("--until", until_, "up to then");
     app.add_option("--gpu", gpu_, "one GPU, by its index");
     app.add_option("--compare", compare_, "two runs beside each other: peaks, growth, duration")
-        ->expected(2);
+        .Takes(2);
     app.add_option("--export", export_, "write the samples to FILE.csv or FILE.json");
     app.add_option("--delete", delete_, "delete a run with its samples");
     app.add_option("--prune", prune_, "delete what is older: 30d, 2026-01-31");
