@@ -80,6 +80,7 @@ template Flag FlagTable::Value(const std::string&, int&, const std::string&);
 template Flag FlagTable::Value(const std::string&, std::optional<int>&, const std::string&);
 template Flag FlagTable::Value(const std::string&, int64_t&, const std::string&);
 template Flag FlagTable::Value(const std::string&, std::optional<int64_t>&, const std::string&);
+template Flag FlagTable::Value(const std::string&, std::vector<int64_t>&, const std::string&);
 template Flag FlagTable::Value(const std::string&, size_t&, const std::string&);
 template Flag FlagTable::Value(const std::string&, std::optional<size_t>&, const std::string&);
 template Flag FlagTable::Value(const std::string&, double&, const std::string&);
