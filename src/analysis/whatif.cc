@@ -68,4 +68,11 @@ Program ProgramOf(const DeviceRecording& device, const Proof& proof,
   return program;
 }
 
+Run PlayAs(const DeviceRecording& device, const Proof& proof, const AllocatorSettings& recorded,
+           const AllocatorSettings& wanted, DeviceSpec spec) {
+  const Program program = ProgramOf(device, proof, recorded, wanted);
+  spec.address_order = program.address_order;
+  return Play(program.trace, wanted, spec);
+}
+
 }  // namespace vramcast

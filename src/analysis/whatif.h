@@ -22,4 +22,8 @@ struct Program {
 Program ProgramOf(const DeviceRecording& device, const Proof& proof,
                   const AllocatorSettings& recorded, const AllocatorSettings& wanted);
 
+// That program on a device, whose address order is taken from the recording.
+Run PlayAs(const DeviceRecording& device, const Proof& proof, const AllocatorSettings& recorded,
+           const AllocatorSettings& wanted, DeviceSpec spec);
+
 }  // namespace vramcast

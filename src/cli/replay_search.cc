@@ -5,9 +5,8 @@
 
 namespace vramcast::cli {
 
-std::vector<Candidate> SearchSettings(const DeviceRecording& device, const Proof& proof,
-                                      const AllocatorSettings& recorded,
-                                      const AllocatorSettings& base, const DeviceSpec& spec) {
+std::vector<Candidate> SearchSettings(const AllocatorSettings& base,
+                                      const std::function<Run(const AllocatorSettings&)>& play) {
   std::vector<std::string> confs = {
       "",
       "expandable_segments:True",
@@ -30,10 +29,7 @@ std::vector<Candidate> SearchSettings(const DeviceRecording& device, const Proof
     auto settings = ParseAllocConf(conf, base.torch);
     if (!settings) continue;
     settings->tie_rule = base.tie_rule;
-    const Program program = ProgramOf(device, proof, recorded, *settings);
-    DeviceSpec here = spec;
-    here.address_order = program.address_order;
-    candidates.push_back({conf, Play(program.trace, *settings, here)});
+    candidates.push_back({conf, play(*settings)});
   }
   const auto rank = [](const Candidate& c) {
     return std::tuple(c.run.oom.has_value(),

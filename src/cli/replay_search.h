@@ -1,10 +1,11 @@
 // Tries allocator settings on one recording and ranks them by how the program would fare.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
-#include "analysis/whatif.h"
+#include "allocator/play.h"
 
 namespace vramcast::cli {
 
@@ -15,8 +16,7 @@ struct Candidate {
 
 // Best first: those that live, by reserved memory, then by retries. The version of PyTorch is that
 // of `base`; settings that it lacks are left out.
-std::vector<Candidate> SearchSettings(const DeviceRecording& device, const Proof& proof,
-                                      const AllocatorSettings& recorded,
-                                      const AllocatorSettings& base, const DeviceSpec& spec);
+std::vector<Candidate> SearchSettings(const AllocatorSettings& base,
+                                      const std::function<Run(const AllocatorSettings&)>& play);
 
 }  // namespace vramcast::cli

@@ -39,10 +39,8 @@ void AddRemedies(const LoadedRecording& loaded, DeviceView* view) {
          {"expandable_segments:True", "max_split_size_mb:128", "roundup_power2_divisions:8"}) {
       auto wanted = ParseAllocConf(conf, loaded.settings.torch);
       if (!wanted || *wanted == loaded.settings) continue;
-      const DeviceRecording& device = loaded.recording->devices[view->device];
-      const Program program = ProgramOf(device, proof, loaded.settings, *wanted);
-      const auto run =
-          Play(program.trace, *wanted, {.total = total, .address_order = program.address_order});
+      const auto run = PlayAs(loaded.recording->devices[view->device], proof, loaded.settings,
+                              *wanted, {.total = total});
       if (run.oom) continue;
       view->remedies.push_back(
           {fmt::format("PYTORCH_CUDA_ALLOC_CONF={}: the same program gets past this request (peak "
