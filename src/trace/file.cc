@@ -2,6 +2,7 @@
 
 #include <zstd.h>
 
+#include <algorithm>
 #include <bit>
 
 namespace vramcast {
@@ -79,9 +80,23 @@ bool HasAllocation(Action action) {
          action == Action::kFreeCompleted;
 }
 
+// Ids are given out one by one; those that nothing names need not be kept.
+uint32_t NamedAllocations(const DeviceRecording& device) {
+  uint32_t count = 0;
+  for (const Event& event : device.trace.events) {
+    if (HasAllocation(event.action) && event.allocation.value < device.trace.allocation_count) {
+      count = std::max(count, event.allocation.value + 1);
+    }
+  }
+  for (const Carried& carried : device.carried) {
+    count = std::max(count, carried.allocation.value + 1);
+  }
+  return count;
+}
+
 void WriteEvents(const DeviceRecording& device, Writer& w) {
   const Trace& trace = device.trace;
-  w.Number(trace.allocation_count);
+  w.Number(NamedAllocations(device));
   w.Number(trace.events.size());
   // A free has the address of its allocation, and ids mostly count up.
   std::vector<uint64_t> address_of(trace.allocation_count);
@@ -134,9 +149,9 @@ void WriteEvents(const DeviceRecording& device, Writer& w) {
 
 bool ReadEvents(Reader& r, DeviceRecording& device) {
   Trace& trace = device.trace;
-  const uint64_t allocations = r.Number();
+  // An event or a carried block names each, and takes several bytes: a lie is found at once.
+  const uint64_t allocations = r.Count();
   const uint64_t count = r.Count();
-  // Allocations that no event names are at most the carried ones; a bound keeps a lie small.
   if (r.failed() || allocations > UINT32_MAX - 1) return false;
   trace.allocation_count = static_cast<uint32_t>(allocations);
   trace.events.resize(count);
@@ -155,8 +170,7 @@ bool ReadEvents(Reader& r, DeviceRecording& device) {
   for (Event& event : trace.events) {
     if (!HasAllocation(event.action)) continue;
     const uint64_t id = next + static_cast<uint64_t>(r.Signed());
-    // Ids are given out one by one, so that none is far above the number of events.
-    if (id >= allocations || id > 2 * count + (1 << 24)) return false;
+    if (id >= allocations) return false;
     event.allocation = {static_cast<uint32_t>(id)};
     next = event.action == Action::kAlloc ? id + 1 : next;
   }

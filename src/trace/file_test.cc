@@ -64,5 +64,27 @@ TEST(TraceFile, DamageIsAnErrorWithItsOffset) {
   }
 }
 
+TEST(TraceFile, MoreAllocationsThanBytesIsDamage) {
+  const Recording empty = {.devices = std::vector<DeviceRecording>(1)};
+  std::string content = Unpack(WriteTraceFile(empty));
+  // The device begins behind the tables: no allocations, no events.
+  Recording without;
+  const size_t at = Unpack(WriteTraceFile(without)).size();
+  ASSERT_EQ(content[at], 0);
+  content.replace(at, 1, "\xff\xff\xff\xff\x0e");  // 4 billion of them
+  const auto recording = Read(content);
+  ASSERT_FALSE(recording.has_value());
+  EXPECT_EQ(recording.error().kind, ErrorKind::kUnreadable);
+}
+
+// A run that died names fewer allocations than its program makes.
+TEST(TraceFile, KeepsNoAllocationThatNothingNames) {
+  Recording recording = Example();
+  recording.devices[0].trace.allocation_count = 1000000;
+  const auto again = Read(Unpack(WriteTraceFile(recording)));
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  EXPECT_EQ(again->devices.at(0).trace.allocation_count, 2u);
+}
+
 }  // namespace
 }  // namespace vramcast
