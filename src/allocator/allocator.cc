@@ -54,7 +54,7 @@ void Allocator::InsertFree(BlockId id) {
 
 void Allocator::EraseFree(BlockId id) {
   const Block& block = blocks_[id];
-  Set(block.pool, block.stream).Erase(block.size, Tie(block));
+  Set(block.pool, block.stream).Erase(block.size, Tie(block), id);
 }
 
 BlockId Allocator::NewBlock(const Block& like) {

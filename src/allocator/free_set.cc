@@ -24,12 +24,16 @@ void FreeSet::Insert(int64_t size, uint64_t tie, BlockId block) {
   ++count_;
 }
 
-void FreeSet::Erase(int64_t size, uint64_t tie) {
+void FreeSet::Erase(int64_t size, uint64_t tie, BlockId block) {
   const uint32_t c = ClassOf(size);
-  const size_t at = Find(classes_[c], size, tie);
-  if (at >= classes_[c].size()) return;
-  if (classes_[c][at].size != size || classes_[c][at].tie != tie) return;
-  EraseAt({c, static_cast<uint32_t>(at), nullptr});
+  const std::vector<Entry>& entries = classes_[c];
+  // Recordings that contradict themselves have several blocks at one address.
+  for (size_t at = Find(entries, size, tie);
+       at < entries.size() && entries[at].size == size && entries[at].tie == tie; ++at) {
+    if (entries[at].block != block) continue;
+    EraseAt({c, static_cast<uint32_t>(at), nullptr});
+    return;
+  }
 }
 
 void FreeSet::EraseAt(const Position& position) {

@@ -29,7 +29,7 @@ class FreeSet {
   FreeSet() : classes_(kClasses) {}
 
   void Insert(int64_t size, uint64_t tie, BlockId block);
-  void Erase(int64_t size, uint64_t tie);
+  void Erase(int64_t size, uint64_t tie, BlockId block);
   void EraseAt(const Position& position);
 
   Position LowerBound(int64_t size) const;  // the first entry of at least `size`
