@@ -44,9 +44,24 @@ std::vector<LiveBlock> LiveAt(const DeviceRecording& device, const std::vector<u
   return live;
 }
 
+constexpr const char* kFromBefore = "allocated before the recording";
+
+bool IsFromBefore(const LiveBlock& block, const Attribution& attribution) {
+  return block.event == kStartOfTrace && !attribution.HasFrames(block.stack);
+}
+
+std::string LineOf(const LiveBlock& block, const Attribution& attribution) {
+  return IsFromBefore(block, attribution) ? kFromBefore : attribution.Line(block.stack);
+}
+
+Category KindOf(const LiveBlock& block, const Attribution& attribution) {
+  return IsFromBefore(block, attribution) ? Category::kOther : attribution.CategoryOf(block.stack);
+}
+
 std::optional<Grouping> GroupingFromName(std::string_view name) {
   if (name == "category") return Grouping::kCategory;
   if (name == "line") return Grouping::kLine;
+  if (name == "operator") return Grouping::kOperator;
   if (name == "stack") return Grouping::kStack;
   if (name == "stream") return Grouping::kStream;
   if (name == "segment") return Grouping::kSegment;
@@ -61,15 +76,18 @@ std::vector<Share> GroupBlocks(const std::vector<LiveBlock>& blocks, const Devic
     std::string name;
     switch (grouping) {
       case Grouping::kCategory:
-        name = CategoryName(attribution.CategoryOf(block.stack));
+        name = CategoryName(KindOf(block, attribution));
         break;
       case Grouping::kLine:
-        name = attribution.Line(block.stack);
+        name = LineOf(block, attribution);
+        break;
+      case Grouping::kOperator:
+        name = IsFromBefore(block, attribution) ? kFromBefore : attribution.Operator(block.stack);
         break;
       case Grouping::kStack:
         name = block.stack.valid()
-                   ? fmt::format("stack {}: {}", block.stack.value, attribution.Line(block.stack))
-                   : "without a stack";
+                   ? fmt::format("stack {}: {}", block.stack.value, LineOf(block, attribution))
+                   : LineOf(block, attribution);
         break;
       case Grouping::kStream: {
         const auto& streams = device.trace.streams;
@@ -101,7 +119,7 @@ std::vector<Share> GroupBlocks(const std::vector<LiveBlock>& blocks, const Devic
     if (fresh || block.size > share.largest) {
       share.largest = block.size;
       share.stack = block.stack;
-      share.category = attribution.CategoryOf(block.stack);
+      share.category = KindOf(block, attribution);
     }
   }
   std::stable_sort(shares.begin(), shares.end(),

@@ -27,7 +27,13 @@ struct LiveBlock {
 std::vector<LiveBlock> LiveAt(const DeviceRecording& device, const std::vector<uint32_t>& units,
                               uint32_t last);
 
-enum class Grouping : uint8_t { kCategory, kLine, kStack, kStream, kSegment };
+// It was there when the recording began and no stack of it is known: what it is cannot be told.
+bool IsFromBefore(const LiveBlock& block, const Attribution& attribution);
+// What made a block, and of what kind it is, as far as its stack tells.
+std::string LineOf(const LiveBlock& block, const Attribution& attribution);
+Category KindOf(const LiveBlock& block, const Attribution& attribution);
+
+enum class Grouping : uint8_t { kCategory, kLine, kOperator, kStack, kStream, kSegment };
 std::optional<Grouping> GroupingFromName(std::string_view name);
 
 struct Share {

@@ -53,45 +53,21 @@ void AddOom(const LoadedRecording& loaded, const DeviceView& view, Document* doc
   if (!proof.run.oom) return;
   const OutOfMemory& oom = *proof.run.oom;
   document->Add(Title{"Memory ran out"});
-  const Bytes inside = oom.reserved - oom.allocated;
-  std::string why;
-  if (oom.device_free && inside >= oom.requested) {
-    why = fmt::format("fragmentation: {} lay free inside PyTorch, but in pieces of at most {}",
-                      FormatBytes(inside), FormatBytes(oom.largest_free_block));
-  } else {
-    why =
-        fmt::format("capacity: even all free memory ({} inside PyTorch{}) is less than that",
-                    FormatBytes(inside),
-                    oom.device_free ? ", " + FormatBytes(*oom.device_free) + " on the device" : "");
-    if (oom.device_free && inside + *oom.device_free >= oom.requested) {
-      why = fmt::format(
-          "fragmentation: {} inside PyTorch (largest piece {}) and {} on the device would be "
-          "enough together, not apart",
-          FormatBytes(inside), FormatBytes(oom.largest_free_block), FormatBytes(*oom.device_free));
-    }
-  }
   document->Add(Paragraph{
       fmt::format("At {} a request for {} failed with {} allocated and {} reserved. Why: {}.",
                   EventText(loaded.recording->devices[view.device], oom.event),
                   FormatBytes(oom.requested), FormatBytes(oom.allocated), FormatBytes(oom.reserved),
-                  why),
+                  WhyOutOfMemory(oom)),
       Tone::kBad});
 }
 
 void AddGrowth(const LoadedRecording& loaded, const DeviceView& view, Document* document) {
   const Growth& growth = view.growth;
-  if (growth.floors.empty()) return;
+  if (!growth.leak) return;
   document->Add(Title{"Growth"});
-  if (!growth.leak) {
-    document->Add(
-        Paragraph{"No leak: memory does not keep rising while the program repeats "
-                  "itself.",
-                  Tone::kGood});
-    return;
-  }
   document->Add(Paragraph{
-      fmt::format("Leak: the least that is allocated rises by {} per sixteenth of the recording, "
-                  "and these lines leave memory behind each time:",
+      fmt::format("The least that is allocated rises by {} per sixteenth of the recording, and "
+                  "these lines leave memory behind each time:",
                   FormatBytes(growth.per_window)),
       Tone::kBad});
   for (size_t i = 0; i < growth.stacks.size() && i < 3; ++i) {
@@ -187,15 +163,19 @@ void AddView(const LoadedRecording& loaded, const DeviceView& view, const ViewOp
                   FormatBytes(proof.run.peak.allocated), EventText(device, proof.run.peak.event),
                   FormatBytes(proof.run.peak.reserved), FormatBytes(view.allocated_at_end))});
 
+  for (Paragraph& line : Verdict(loaded, view)) document->Add(std::move(line));
   document->Add(
       Title{fmt::format("What was allocated at {}",
                         options.at == "peak" ? "the peak" : EventText(device, view.event))});
   AddShares(view.shares, options.top, document);
 
-  document->Add(Title{"Fragmentation at the end"});
+  document->Add(Title{"Reserved but free at the end"});
   document->Add(Paragraph{fmt::format(
-      "{} reserved but free, the largest piece {}. Most that lay in split segments: {}.",
+      "{}, the largest piece {}: {} in whole segments, which PyTorch gives back when it must, {} "
+      "between allocated blocks. The most that ever lay between allocated blocks: {}.",
       FormatBytes(view.free_at_end), FormatBytes(view.largest_free_at_end),
+      FormatBytes(view.free_segments_at_end),
+      FormatBytes(view.free_at_end - view.free_segments_at_end),
       FormatBytes(Bytes(proof.run.statistics.inactive_split_bytes.all.peak)))});
   AddOom(loaded, view, document);
   if (!view.not_freed.empty()) {
@@ -242,6 +222,7 @@ json ViewJson(const LoadedRecording& loaded, const DeviceView& view, size_t top)
       {"not_freed", ToJson(view.not_freed, top)},
       {"fragmentation",
        {{"free_bytes", view.free_at_end.count()},
+        {"free_whole_segments_bytes", view.free_segments_at_end.count()},
         {"largest_free_block_bytes", view.largest_free_at_end.count()},
         {"peak_inactive_split_bytes", proof.run.statistics.inactive_split_bytes.all.peak}}},
       {"growth", ToJson(view.growth, *loaded.attribution)},
@@ -249,6 +230,8 @@ json ViewJson(const LoadedRecording& loaded, const DeviceView& view, size_t top)
       {"ooms", proof.ooms},
       {"proof", ToJson(proof)},
       {"statistics", ToJson(proof.run.statistics)}};
+  object["verdict"] = json::array();
+  for (const Paragraph& line : Verdict(loaded, view)) object["verdict"].push_back(line.text);
   object["remedies"] = json::array();
   for (const Remedy& remedy : view.remedies) {
     object["remedies"].push_back(

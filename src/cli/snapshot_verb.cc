@@ -31,7 +31,7 @@ class SnapshotVerb : public Verb {
                    "vramcast, or - for standard input")
         .Required();
     app.add_option("--at", options_.at, "the moment to look at: peak, end, oom or an event number");
-    app.add_option("--by", by_, "group by category, line, stack, stream or segment");
+    app.add_option("--by", by_, "group by category, line, operator, stack, stream or segment");
     app.add_option("--top", options_.top, "rows to show");
     app.add_option("--diff", other_, "another snapshot: what differs at the same moment");
     app.add_option("--torch", torch_, "the version of PyTorch that wrote it, if known");
@@ -46,8 +46,8 @@ class SnapshotVerb : public Verb {
     if (!command.empty()) return UsageError("snapshot takes a file, not a command");
     const auto by = GroupingFromName(by_);
     if (!by) {
-      return UsageError(
-          fmt::format("--by takes category, line, stack, stream or segment, not {}", by_));
+      return UsageError(fmt::format(
+          "--by takes category, line, operator, stack, stream or segment, not {}", by_));
     }
     options_.by = *by;
     std::optional<TorchVersion> torch;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "analysis/whatif.h"
 #include "base/text.h"
@@ -27,6 +28,40 @@ Result<uint32_t> EventOf(const LoadedRecording& loaded, size_t device, const std
                                   events.empty() ? 0 : events.size() - 1, at));
   }
   return static_cast<uint32_t>(*number);
+}
+
+// Takes out what the final segments show to be free: its frees are not in the recording.
+Bytes EraseLost(const DeviceRecording& device, std::vector<LiveBlock>* blocks) {
+  Bytes lost;
+  if (device.segments.empty()) return lost;
+  std::unordered_set<uint64_t> active;
+  for (const RecordedSegment& segment : device.segments) {
+    for (const RecordedBlock& block : segment.blocks) {
+      if (block.state != RecordedState::kInactive) active.insert(block.address);
+    }
+  }
+  std::erase_if(*blocks, [&](const LiveBlock& block) {
+    if (active.contains(block.address)) return false;
+    lost += block.size;
+    return true;
+  });
+  return lost;
+}
+
+void AddFragmentationRemedy(const LoadedRecording& loaded, DeviceView* view) {
+  const Proof& proof = loaded.proofs[view->device];
+  const Peak& peak = proof.run.peak;
+  if (proof.run.oom || !MuchUnused(peak) || loaded.settings.expandable_segments) return;
+  auto wanted = ParseAllocConf("expandable_segments:True", loaded.settings.torch);
+  if (!wanted) return;
+  const Run run =
+      PlayAs(loaded.recording->devices[view->device], proof, loaded.settings, *wanted, {});
+  if (run.peak.reserved >= peak.reserved) return;
+  view->remedies.push_back(
+      {fmt::format("PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True: the same program would "
+                   "reserve {} instead of {}",
+                   FormatBytes(run.peak.reserved), FormatBytes(peak.reserved)),
+       "expandable_segments:True", true});
 }
 
 // What would have helped, tried by replay on a device with exactly the memory PyTorch could get.
@@ -55,6 +90,7 @@ void AddRemedies(const LoadedRecording& loaded, DeviceView* view) {
            "", false});
     }
   }
+  AddFragmentationRemedy(loaded, view);
   if (view->growth.leak) {
     view->remedies.push_back(
         {fmt::format("keep no reference to what {} makes: use .item() or .detach(), or delete it "
@@ -83,14 +119,17 @@ Result<DeviceView> ViewDevice(const LoadedRecording& loaded, size_t device,
     auto end =
         LiveAt(recorded, proof.units, static_cast<uint32_t>(recorded.trace.events.size() - 1));
     std::erase_if(end, [](const LiveBlock& block) { return block.event == kStartOfTrace; });
+    view.lost = EraseLost(recorded, &end);
     view.not_freed = GroupBlocks(end, recorded, *loaded.attribution, Grouping::kLine);
   }
   view.growth = FindGrowth(recorded, proof.units);
   view.allocated_at_end = loaded.AllocatedAtEnd(device);
   for (const RecordedSegment& segment : recorded.segments) {
+    const bool whole = segment.blocks.size() == 1 && !segment.is_expandable;
     for (const RecordedBlock& block : segment.blocks) {
       if (block.state != RecordedState::kInactive) continue;
       view.free_at_end += block.size;
+      if (whole) view.free_segments_at_end += block.size;
       view.largest_free_at_end = std::max(view.largest_free_at_end, block.size);
     }
   }

@@ -36,14 +36,24 @@ struct DeviceView {
   std::vector<Share> not_freed;  // allocated in the recording and there at its end, by line
   Growth growth;
   Bytes allocated_at_end;
-  Bytes free_at_end;          // reserved and free
-  Bytes largest_free_at_end;  // one block
+  Bytes free_at_end;           // reserved and free
+  Bytes free_segments_at_end;  // of it, in whole segments: PyTorch gives these back when it must
+  Bytes largest_free_at_end;   // one block
+  Bytes lost;                  // by the events still there at the end, by the segments not
   std::vector<Remedy> remedies;
 };
+
+// Reserved memory that never was in use, beyond what rounding to segments costs.
+bool MuchUnused(const Peak& peak);
 
 // Usage error if `options.at` names no moment of this device.
 Result<DeviceView> ViewDevice(const LoadedRecording& loaded, size_t device,
                               const ViewOptions& options);
+
+// What a reader should know first, the most important before the rest.
+std::vector<Paragraph> Verdict(const LoadedRecording& loaded, const DeviceView& view);
+// Why memory ran out, as the end of a sentence.
+std::string WhyOutOfMemory(const OutOfMemory& oom);
 
 nlohmann::json ViewJson(const LoadedRecording& loaded, const DeviceView& view, size_t top);
 void AddHeader(const LoadedRecording& loaded, Document* document);
