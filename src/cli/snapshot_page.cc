@@ -18,6 +18,10 @@ constexpr uint32_t kPoints = 4000;  // of the timeline
 constexpr size_t kMostEvents =
     300000;  // beyond this only the largest allocations are drawn one by one
 
+// Rows of the column of stacks that have none.
+constexpr int64_t kNone = -1;
+constexpr int64_t kBefore = -2;
+
 // The events as columns: what the page needs to rebuild the memory at any moment.
 json Events(const LoadedRecording& loaded, size_t d) {
   const DeviceRecording& device = loaded.recording->devices[d];
@@ -37,10 +41,10 @@ json Events(const LoadedRecording& loaded, size_t d) {
   const auto add = [&](int kind, int64_t event, uint64_t at, int64_t bytes, StackId stack) {
     action.push_back(kind);
     index.push_back(event);
-    address.push_back(fmt::format("{:x}", at));
+    address.push_back(at >> 9);  // of 512 bytes: exact as a number of JavaScript
     size.push_back(bytes);
-    line.push_back(stack.value < loaded.recording->stacks.size() ? static_cast<int64_t>(stack.value)
-                                                                 : int64_t{-1});
+    const bool known = loaded.attribution->HasFrames(stack);
+    line.push_back(known ? static_cast<int64_t>(stack.value) : event < 0 ? kBefore : kNone);
   };
   for (const StartSegment& segment : device.trace.start) {
     uint64_t at = segment.address;
@@ -100,23 +104,39 @@ json Events(const LoadedRecording& loaded, size_t d) {
 
 }  // namespace
 
-std::string SnapshotPage(const LoadedRecording& loaded) {
+std::string SnapshotPage(const LoadedRecording& loaded, const std::vector<DeviceView>& views) {
   json page;
   page["title"] = loaded.path;
   page["devices"] = json::array();
-  for (size_t d = 0; d < loaded.proofs.size(); ++d) {
-    const DeviceRecording& device = loaded.recording->devices[d];
-    const Proof& proof = loaded.proofs[d];
+  for (const DeviceView& view : views) {
+    const DeviceRecording& device = loaded.recording->devices[view.device];
+    const Proof& proof = loaded.proofs[view.device];
+    json columns = Events(loaded, view.device);
+    const bool left_out = columns["left_out_below"].get<int64_t>() > 512;
     json points = json::array();
-    for (const TimelinePoint& point : Timeline(device, proof.units, kPoints)) {
-      points.push_back({point.event, point.allocated.count(), point.reserved.count()});
+    if (left_out) {
+      for (const TimelinePoint& point : Timeline(device, proof.units, kPoints)) {
+        points.push_back({point.event, point.allocated.count(), point.reserved.count()});
+      }
     }
+    json seconds;
+    const size_t every = device.times_us.size() / kPoints + 1;
+    for (size_t i = 0; i < device.times_us.size(); i += every) {
+      seconds.push_back(static_cast<double>((device.times_us[i] - device.times_us[0]) / 10000) /
+                        100);
+    }
+    json verdict = json::array();
+    for (const Paragraph& line : Verdict(loaded, view)) verdict.push_back(line.text);
     page["devices"].push_back(
         {{"events", device.trace.events.size()},
          {"peak_event",
           proof.run.peak.event == kStartOfTrace ? json(-1) : json(proof.run.peak.event)},
+         {"verdict", std::move(verdict)},
+         {"exact_points", left_out},
          {"points", std::move(points)},
-         {"columns", Events(loaded, d)}});
+         {"seconds", std::move(seconds)},
+         {"seconds_every", every},
+         {"columns", std::move(columns)}});
   }
   page["lines"] = json::array();
   page["kinds"] = json::array();
@@ -124,6 +144,10 @@ std::string SnapshotPage(const LoadedRecording& loaded) {
     page["lines"].push_back(loaded.attribution->Line(StackId{s}));
     page["kinds"].push_back(CategoryName(loaded.attribution->CategoryOf(StackId{s})));
   }
+  const LiveBlock before, within{.event = 0};
+  page["before"] = LineOf(before, *loaded.attribution);
+  page["none"] = LineOf(within, *loaded.attribution);
+  page["none_kind"] = CategoryName(KindOf(within, *loaded.attribution));
   std::string data = page.dump(-1, ' ', true, json::error_handler_t::replace);
   // Inside a script element only this sequence would end it.
   for (size_t at = data.find("</"); at != std::string::npos; at = data.find("</", at + 3)) {

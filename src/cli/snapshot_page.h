@@ -3,11 +3,12 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
-#include "cli/recording_input.h"
+#include "cli/snapshot_view.h"
 
 namespace vramcast::cli {
 
-std::string SnapshotPage(const LoadedRecording& loaded);
+std::string SnapshotPage(const LoadedRecording& loaded, const std::vector<DeviceView>& views);
 
 }  // namespace vramcast::cli

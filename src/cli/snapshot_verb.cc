@@ -108,7 +108,7 @@ class SnapshotVerb : public Verb {
       }
     }
     if (!html_.empty()) {
-      if (auto status = WriteFile(html_, SnapshotPage(loaded)); !status) return status;
+      if (auto status = WriteFile(html_, SnapshotPage(loaded, views)); !status) return status;
     }
     if (!flamegraph_.empty()) {
       std::vector<LiveBlock> blocks;

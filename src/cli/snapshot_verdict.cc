@@ -147,6 +147,8 @@ std::string WhyOutOfMemory(const OutOfMemory& oom) {
 std::vector<Paragraph> Verdict(const LoadedRecording& loaded, const DeviceView& view) {
   const Proof& proof = loaded.proofs[view.device];
   std::vector<Paragraph> lines;
+  const DeviceRecording& device = loaded.recording->devices[view.device];
+  if (device.trace.events.empty() && device.segments.empty()) return lines;
   if (proof.run.oom) {
     lines.push_back(
         {fmt::format("Memory ran out: {} were asked for. {}", FormatBytes(proof.run.oom->requested),
