@@ -17,25 +17,23 @@ need_packages() {
     command -v sudo >/dev/null || { echo "root is needed for that, and there is no sudo" >&2; return 4; }
     sudo=(sudo)
   fi
-  local log quiet=/usr/sbin/policy-rc.d
+  local log code=0
   log=$(mktemp)
-  # No package may start its service (prometheus would): Debian asks this file.
-  if [ -e $quiet ]; then
-    quiet=
-  else
-    printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee $quiet >/dev/null
-    "${sudo[@]}" chmod +x $quiet
-  fi
-  if ! { "${sudo[@]}" apt-get update &&
-         "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y \
-           --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
-    tail -n 20 "$log" >&2
-    rm -f "$log"
-    [ -z "$quiet" ] || "${sudo[@]}" rm -f "$quiet"
-    return 4
-  fi
-  [ -z "$quiet" ] || "${sudo[@]}" rm -f "$quiet"
+  (
+    # No package may start its service (prometheus would): Debian asks this file.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+      trap '"${sudo[@]}" rm -f "$policy"' EXIT
+      printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy"
+      "${sudo[@]}" chmod +x "$policy"
+    fi
+    "${sudo[@]}" apt-get update &&
+      "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y \
+        --no-install-recommends "${missing[@]}"
+  ) >"$log" 2>&1 || code=4
+  [ "$code" -eq 0 ] || tail -n 20 "$log" >&2
   rm -f "$log"
+  return "$code"
 }
 
 # build PRESET [TARGET…]: configures and builds; speaks only when it has to.

@@ -22,21 +22,25 @@ has_job() {  # USER: a job on this node beside the one that begins or ends
   "$squeue" -h -o %A -w "$node" -u "$1" 2>/dev/null | grep -qvx "${SLURM_JOB_ID:-none}"
 }
 
+alive() {  # a zombie holds nothing any more
+  kill -0 "$1" 2>/dev/null && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null
+}
+
 failed=0
 while read -r pid user bytes; do
   if [ "$user" != - ] && has_job "$user"; then continue; fi
-  logger -t vramcast -- "ends left-over process $pid of $user, which holds $bytes bytes of GPU memory"
+  logger -t vramcast -- "ends left-over process $pid of $user, which holds $bytes bytes of GPU memory" 2>/dev/null
   kill -TERM "$pid" 2>/dev/null
   for _ in $(seq 50); do
-    kill -0 "$pid" 2>/dev/null || break
+    alive "$pid" || break
     sleep 0.1
   done
-  kill -KILL "$pid" 2>/dev/null
+  alive "$pid" && kill -KILL "$pid" 2>/dev/null
   for _ in $(seq 50); do
-    kill -0 "$pid" 2>/dev/null || break
+    alive "$pid" || break
     sleep 0.1
   done
-  if kill -0 "$pid" 2>/dev/null; then
+  if alive "$pid"; then
     echo "vramcast: left-over process $pid of $user cannot be ended" >&2
     failed=1
   fi

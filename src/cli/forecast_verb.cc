@@ -6,6 +6,7 @@
 #include <ostream>
 #include <utility>
 
+#include "cli/calibrate.h"
 #include "cli/flag_table.h"
 #include "cli/forecast_text.h"
 #include "cli/launch_requests.h"
@@ -48,6 +49,10 @@ class ForecastVerb : public Verb {
     model_.Declare(app);
     app.add_flag("--json", json_, "print JSON only");
     app.add_flag("--explain", explain_, "each term, where each input comes from, rules of thumb");
+    calibrate_ = app.add_option("--calibrate", logs_,
+                                "read the peaks that runs of yours printed (docs/calibration.md)")
+                     .TakesAny();
+    app.add_flag("--forget", forget_, "with --calibrate: let go of what was measured before");
   }
 
   Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {
@@ -56,6 +61,13 @@ class ForecastVerb : public Verb {
     std::vector<std::string> notes;
     Result<forecast::Request> base = options_.Request(&notes);
     if (!base) return tl::make_unexpected(base.error());
+    if (forget_ && !calibrate_->Given()) return UsageError("--forget goes with --calibrate");
+    if (calibrate_->Given()) {
+      std::erase(logs_, std::string());
+      return RunCalibrate(
+          {.logs = logs_, .forget = forget_, .base = *base, .command = command, .json = json_},
+          output);
+    }
     Result<std::vector<OneForecast>> all = MakeAll(command, *base);
     if (!all) return tl::make_unexpected(all.error());
     const OneForecast& decisive = Decisive(*all);
@@ -140,6 +152,9 @@ class ForecastVerb : public Verb {
   ModelFlags model_;
   bool json_ = false;
   bool explain_ = false;
+  std::optional<Flag> calibrate_;
+  std::vector<std::string> logs_;
+  bool forget_ = false;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "cli/calibration.h"
 #include "cli/flag_table.h"
 #include "gpu/card.h"
 #include "nanochat/checkout.h"
@@ -68,6 +69,8 @@ void NanochatOptions::Declare(FlagTable& app) {
                  "what others hold on the card: 2GiB");
   app.add_option("--margin", margin_, "to keep free above the interval's high end: 1GiB");
   app.add_option("--nanochat", checkout_, "a checkout, whose revision counts");
+  app.add_flag("--no-calibration", no_calibration_,
+               "leave out what forecast --calibrate has learnt of this GPU");
 }
 
 const std::string& NanochatOptions::Given(const std::string& name) const {
@@ -93,6 +96,7 @@ Result<forecast::Request> NanochatOptions::Request(std::vector<std::string>* not
     if (!match) return tl::make_unexpected(match.error());
     request.card = std::move(match->card);
     notes->insert(notes->end(), match->notes.begin(), match->notes.end());
+    if (!no_calibration_) request.calibration = LoadCalibration(request.card->name, notes);
   }
   if (!other_processes_.empty()) {
     const Result<Bytes> bytes = ParseBytes(other_processes_);

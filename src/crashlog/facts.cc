@@ -66,7 +66,9 @@ void FactReader::Read(std::span<const CleanLine> lines, Place start, bool frozen
       ThinOut(report.memory);
       report.memory.push_back(std::move(*sample));
     }
+    const size_t peaks = report.peaks.size();
     ReadSettings(text, frozen, report);
+    if (report.peaks.size() > peaks) report.peaks.back().place = place;
   }
 }
 

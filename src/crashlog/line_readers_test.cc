@@ -106,5 +106,24 @@ TEST(ReadSettings, ReadsConfigurationsInEveryForm) {
   EXPECT_EQ(report.allocator_settings.size(), 1U);
 }
 
+TEST(ReadSettings, EachPeakKeepsWhatHadBeenSaidByThen) {
+  LogReport report;
+  for (const char* line :
+       {"- DDP world size: 8", "## Base model training", "- depth: 20", "- device_batch_size: 32",
+        "- Peak memory usage: 75422.02MiB", "## Midtraining", "- device_batch_size: 16",
+        "Peak memory usage: 60000.50MiB"}) {
+    ReadSettings(line, false, report);
+  }
+  ASSERT_EQ(report.peaks.size(), 2U);
+  EXPECT_EQ(report.peaks[0].facts.script, "scripts.base_train");
+  EXPECT_EQ(report.peaks[0].facts.device_batch_size, 32);
+  EXPECT_EQ(report.peaks[0].facts.world_size, 8);
+  EXPECT_NEAR(report.peaks[0].bytes.mib(), 75422.02, 0.001);
+  EXPECT_EQ(report.peaks[1].facts.script, "scripts.mid_train");
+  EXPECT_EQ(report.peaks[1].facts.device_batch_size, 16);
+  EXPECT_EQ(report.peaks[1].facts.depth, 20);
+  EXPECT_NEAR(report.nanochat.peak_memory->mib(), 75422.02, 0.001);
+}
+
 }  // namespace
 }  // namespace vramcast::crashlog

@@ -87,7 +87,7 @@ void ReadSentences(const std::string& line, bool frozen, NanochatFacts& facts) {
                &NanochatFacts::total_batch_size},
       Sentence{"accumulation steps:", new RE2(R"(gradient accumulation steps: ([\d,]+))"),
                &NanochatFacts::grad_accum_steps},
-      Sentence{"world size:", new RE2(R"((?i)distributed world size: (\d{1,9}))"),
+      Sentence{"world size:", new RE2(R"((?i)(?:distributed|DDP) world size: (\d{1,9}))"),
                &NanochatFacts::world_size},
       Sentence{"per-rank", new RE2(R"(world_size[=: ]+(\d{1,9}))"), &NanochatFacts::world_size},
   };
@@ -121,14 +121,28 @@ void ReadSentences(const std::string& line, bool frozen, NanochatFacts& facts) {
   if (Contains(line, "scripts") && RE2::PartialMatch(line, kScript, &value)) {
     Set(facts.script, std::optional("scripts." + value), frozen);
   }
-  static const RE2 kPeak(R"(Peak memory usage: ([\d.]{1,20})\s?([KMG]i?B))");
-  std::string unit;
-  if (Contains(line, "Peak memory usage") && RE2::PartialMatch(line, kPeak, &value, &unit)) {
-    const auto bytes = ReadSize(value, unit);
-    if (bytes && (!facts.peak_memory || *bytes > *facts.peak_memory)) {
-      facts.peak_memory = bytes;
-    }
+  // The sections of nanochat's own report: a line of their own ("## " was taken off before).
+  static const RE2 kSection(R"((?:## )?(Base model training|Midtraining|Chat SFT|Chat RL)\s*)");
+  if (line.size() < 32 && RE2::FullMatch(line, kSection, &value)) {
+    const std::string script = value == "Base model training" ? "base_train"
+                               : value == "Midtraining"       ? "mid_train"
+                               : value == "Chat SFT"          ? "chat_sft"
+                                                              : "chat_rl";
+    Set(facts.script, std::optional("scripts." + script), frozen);
   }
+}
+
+void ReadPeak(const std::string& line, LogReport& report) {
+  constexpr size_t kMostPeaks = 256;
+  if (!Contains(line, "Peak memory usage")) return;
+  static const RE2 kPeak(R"(Peak memory usage: ([\d.]{1,20})\s?([KMG]i?B))");
+  std::string value, unit;
+  if (!RE2::PartialMatch(line, kPeak, &value, &unit)) return;
+  const auto bytes = ReadSize(value, unit);
+  if (!bytes) return;
+  NanochatFacts& facts = report.nanochat;
+  if (!facts.peak_memory || *bytes > *facts.peak_memory) facts.peak_memory = bytes;
+  if (report.peaks.size() < kMostPeaks) report.peaks.push_back({*bytes, facts, {}});
 }
 
 void ReadGpu(const std::string& line, LogReport& report) {
@@ -149,6 +163,7 @@ void ReadGpu(const std::string& line, LogReport& report) {
 void ReadSettings(const std::string& line, bool frozen, LogReport& report) {
   ReadNamed(line, frozen, report.nanochat);
   ReadSentences(line, frozen, report.nanochat);
+  ReadPeak(line, report);
   ReadGpu(line, report);
   if (report.gpu_name && !report.nanochat.gpu_name) {
     report.nanochat.gpu_name = report.gpu_name;

@@ -53,6 +53,13 @@ struct NanochatFacts {
   }
 };
 
+// "Peak memory usage", with what the run had said of itself by then: a report has several stages.
+struct PrintedPeak {
+  Bytes bytes;
+  NanochatFacts facts;
+  Place place;
+};
+
 struct LogReport {
   // Every distinct death and look-alike in the order of the log; one per rank, whatever the number
   // of times it is told.
@@ -63,6 +70,7 @@ struct LogReport {
   std::vector<std::string>
       allocator_settings;  // "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True"
   NanochatFacts nanochat;
+  std::vector<PrintedPeak> peaks;       // oldest first, at most 256
   std::vector<Progress> progress;       // oldest first, thinned out to at most 4096
   std::vector<MemorySample> memory;     // oldest first, thinned out to at most 4096
   std::optional<std::string> gpu_name;  // as any program printed it

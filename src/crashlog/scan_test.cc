@@ -153,5 +153,15 @@ TEST(Scan, WhatCannotBeOpenedIsAnError) {
   EXPECT_FALSE(ScanFile("/"));
 }
 
+TEST(Scan, APeakInAReportBelongsToItsSection) {
+  const LogReport report = ScanText(
+      "- DDP world size: 8\n\n## Base model training\n- depth: 20\n"
+      "- Peak memory usage: 44268.00MiB\n\n## Midtraining\n- Peak memory usage: 40000.00MiB\n");
+  ASSERT_EQ(report.peaks.size(), 2U);
+  EXPECT_EQ(report.peaks[0].facts.script, "scripts.base_train");
+  EXPECT_EQ(report.peaks[0].place.line, 5U);
+  EXPECT_EQ(report.peaks[1].facts.script, "scripts.mid_train");
+}
+
 }  // namespace
 }  // namespace vramcast::crashlog

@@ -44,21 +44,6 @@ std::optional<size_t> MainDeath(const Diagnosis& d) {
   return std::nullopt;
 }
 
-nanochat::Flags FlagsOf(const crashlog::NanochatFacts& facts) {
-  nanochat::Flags flags;
-  flags.depth = facts.depth;
-  flags.max_seq_len = facts.max_seq_len;
-  flags.device_batch_size = facts.device_batch_size;
-  flags.total_batch_size = facts.total_batch_size;
-  flags.vocab_size = facts.vocab_size;
-  flags.world_size = facts.world_size;
-  flags.window_pattern = facts.window_pattern;
-  if (facts.depth && *facts.depth > 0 && facts.model_dim && *facts.model_dim % *facts.depth == 0) {
-    flags.aspect_ratio = *facts.model_dim / *facts.depth;
-  }
-  return flags;
-}
-
 // A launch that means what nanochat printed of itself. Nothing if the depth is not among it.
 std::optional<std::string> CommandFromFacts(const crashlog::NanochatFacts& facts) {
   if (!facts.depth) {

@@ -14,18 +14,6 @@ void FillIn(std::optional<T>& flag, const std::optional<T>& logged) {
   }
 }
 
-// What the command leaves open and the run printed.
-void Complete(nanochat::Flags& flags, const nanochat::Flags& logged) {
-  FillIn(flags.depth, logged.depth);
-  FillIn(flags.aspect_ratio, logged.aspect_ratio);
-  FillIn(flags.max_seq_len, logged.max_seq_len);
-  FillIn(flags.device_batch_size, logged.device_batch_size);
-  FillIn(flags.total_batch_size, logged.total_batch_size);
-  FillIn(flags.vocab_size, logged.vocab_size);
-  FillIn(flags.world_size, logged.world_size);
-  FillIn(flags.window_pattern, logged.window_pattern);
-}
-
 size_t BestLaunch(const std::vector<command::Launch>& launches) {
   const command::Launch* nanochat = command::FirstOfNanochat(launches);
   return nanochat == nullptr ? 0 : static_cast<size_t>(nanochat - launches.data());
@@ -62,6 +50,32 @@ void Compare(Job& job, const Surroundings& around) {
 }
 
 }  // namespace
+
+nanochat::Flags FlagsOf(const crashlog::NanochatFacts& facts) {
+  nanochat::Flags flags;
+  flags.depth = facts.depth;
+  flags.max_seq_len = facts.max_seq_len;
+  flags.device_batch_size = facts.device_batch_size;
+  flags.total_batch_size = facts.total_batch_size;
+  flags.vocab_size = facts.vocab_size;
+  flags.world_size = facts.world_size;
+  flags.window_pattern = facts.window_pattern;
+  if (facts.depth && *facts.depth > 0 && facts.model_dim && *facts.model_dim % *facts.depth == 0) {
+    flags.aspect_ratio = *facts.model_dim / *facts.depth;
+  }
+  return flags;
+}
+
+void Complete(nanochat::Flags& flags, const nanochat::Flags& logged) {
+  FillIn(flags.depth, logged.depth);
+  FillIn(flags.aspect_ratio, logged.aspect_ratio);
+  FillIn(flags.max_seq_len, logged.max_seq_len);
+  FillIn(flags.device_batch_size, logged.device_batch_size);
+  FillIn(flags.total_batch_size, logged.total_batch_size);
+  FillIn(flags.vocab_size, logged.vocab_size);
+  FillIn(flags.world_size, logged.world_size);
+  FillIn(flags.window_pattern, logged.window_pattern);
+}
 
 std::optional<Job> MakeJob(command::LaunchScript script, const Surroundings& around) {
   if (script.launches.empty()) {

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "command/launch.h"
+#include "crashlog/report.h"
 #include "diagnosis/ballot.h"
 #include "diagnosis/figures.h"
 #include "forecast/fit.h"
@@ -46,6 +47,11 @@ struct Job {
 
   const command::Launch& launch() const { return script.launches[launch_index]; }
 };
+
+// What nanochat printed of its settings, as flags.
+nanochat::Flags FlagsOf(const crashlog::NanochatFacts& facts);
+// What the command leaves open and the run printed.
+void Complete(nanochat::Flags& flags, const nanochat::Flags& logged);
 
 // The launch of `text` that matters: the one of nanochat if there is one, else the first. Nothing
 // if `text` starts no Python program. What cannot be forecast is told in `notes`.

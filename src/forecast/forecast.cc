@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "allocator/settings.h"
+#include "forecast/calibration.h"
 #include "forecast/folklore.h"
 #include "forecast/inputs.h"
 #include "forecast/job.h"
@@ -104,12 +105,13 @@ Result<Forecast> Make(const Request& request) {
     forecast.interval.high += reason.high;
   }
   forecast.outside = OutsidePytorch(*job);
-  const Outside outside = Sum(forecast.outside);
-  forecast.peak_device = run.peak.reserved + outside.usual;
+  forecast.peak_device = run.peak.reserved + Sum(forecast.outside).usual;
   forecast.capacity = CapacityOf(request);
   Describe(*job, request, &forecast);
+  Calibrate(*job, request, &forecast);
   forecast.rules_of_thumb = RulesOfThumb(forecast, job->config);
-  Judge(trace, settings, outside, request.margin, &forecast);
+  Judge(trace, settings, Sum(forecast.outside), request.margin, &forecast);
+  ShiftPeaks(&forecast);
   return forecast;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,8 @@ struct CodeChanges {
   bool any() const { return checkpoint_blocks || chunked_loss || release_staging; }
 };
 
+struct Calibration;
+
 struct Request {
   nanochat::Flags flags;
   // Where the flags came from, for `inputs`: "flag", "launch command", "checkout".
@@ -39,6 +42,8 @@ struct Request {
   std::optional<Bytes> total;        // as this machine's driver says; else the card's
   Bytes other_processes = Bytes(0);  // what others hold on the card
   std::optional<Bytes> margin;       // asked for by the person, on top of the interval's high end
+  // What the user's own runs have shown (calibration.h); null: nothing.
+  std::shared_ptr<const Calibration> calibration = nullptr;
 };
 
 struct Interval {
@@ -111,6 +116,7 @@ struct Forecast {
   Interval interval;         // of peak_allocated
   Interval device_interval;  // of peak_device; its high end decides `fits`
   std::vector<Uncertainty> uncertainties;
+  Bytes shift;  // of the peaks, by calibration; part of them and of the category other
   std::vector<OutsideBytes> outside;
 
   std::optional<Bytes> capacity;  // what this process may take: the card less other processes

@@ -89,6 +89,7 @@ json ToJson(const Forecast& forecast) {
           {"terms", Explanation(forecast)},
           {"model", {{"parameters", forecast.parameters}}},
           {"capacity_bytes", Optional(forecast.capacity)},
+          {"calibration_shift_bytes", forecast.shift.count()},
           {"interval", Both(forecast.interval)},
           {"device_interval", Both(forecast.device_interval)},
           {"uncertainties", std::move(uncertainties)},

@@ -139,8 +139,9 @@ class History::Impl {
     if (outcome != Outcome::kDone) return Fail();
     pending_.clear();
     if (failing_) {
-      messages_.push_back(fmt::format("the history is written again; {} samples of GPUs were lost",
-                                      WithThousands(lost_)));
+      messages_.push_back("the history is written again; " +
+                          (lost_ == 0 ? std::string("nothing was lost")
+                                      : WithThousands(lost_) + " samples of GPUs were lost"));
       failing_ = false;
       said_ = false;
     }
