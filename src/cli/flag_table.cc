@@ -38,6 +38,11 @@ const Flag& Flag::Takes(int values) const {
   return *this;
 }
 
+const Flag& Flag::TakesAny() const {
+  option_->expected(0, 1 << 20);
+  return *this;
+}
+
 const Flag& Flag::Within(int64_t least, int64_t most) const {
   option_->check(CLI::Range(least, most));
   return *this;

@@ -20,6 +20,7 @@ class Flag {
   const Flag& Required() const;
   const Flag& Excludes(const Flag& other) const;
   const Flag& Takes(int values) const;                    // exactly so many
+  const Flag& TakesAny() const;                           // any number, none too
   const Flag& Within(int64_t least, int64_t most) const;  // both included
   const Flag& Positive() const;
   const Flag& NonNegative() const;

@@ -132,6 +132,10 @@ void AddForecast(const forecast::Forecast& forecast, Document* document) {
   }
 }
 
+void AddNotes(const std::vector<std::string>& notes, Document* document) {
+  for (const std::string& note : notes) document->Add(Bullet{note + "."});
+}
+
 void AddExplanation(const forecast::Forecast& forecast, Document* document) {
   document->Add(Title{"Terms of the peak"});
   Table terms;

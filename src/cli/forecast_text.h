@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "forecast/forecast.h"
 #include "report/document.h"
@@ -15,6 +16,7 @@ std::string Gib(Bytes bytes);
 
 void AddVerdict(const forecast::Forecast& forecast, const std::string& card, Document* document);
 void AddForecast(const forecast::Forecast& forecast, Document* document);
+void AddNotes(const std::vector<std::string>& notes, Document* document);
 // Each term with its formula, each input with its origin, and why the interval is as wide as it is.
 void AddExplanation(const forecast::Forecast& forecast, Document* document);
 

@@ -62,12 +62,7 @@ class ForecastVerb : public Verb {
     Result<forecast::Request> base = options_.Request(&notes);
     if (!base) return tl::make_unexpected(base.error());
     if (forget_ && !calibrate_->Given()) return UsageError("--forget goes with --calibrate");
-    if (calibrate_->Given()) {
-      std::erase(logs_, std::string());
-      return RunCalibrate(
-          {.logs = logs_, .forget = forget_, .base = *base, .command = command, .json = json_},
-          output);
-    }
+    if (calibrate_->Given()) return Calibrate(command, *base, output);
     Result<std::vector<OneForecast>> all = MakeAll(command, *base);
     if (!all) return tl::make_unexpected(all.error());
     const OneForecast& decisive = Decisive(*all);
@@ -80,6 +75,14 @@ class ForecastVerb : public Verb {
   }
 
  private:
+  Result<Exit> Calibrate(const std::vector<std::string>& command, const forecast::Request& base,
+                         Output& output) {
+    std::erase(logs_, std::string());
+    return RunCalibrate(
+        {.logs = logs_, .forget = forget_, .base = base, .command = command, .json = json_},
+        output);
+  }
+
   Result<std::vector<OneForecast>> MakeAll(const std::vector<std::string>& command,
                                            const forecast::Request& base) const {
     std::vector<OneForecast> all;
@@ -140,10 +143,8 @@ class ForecastVerb : public Verb {
     document.Add(Title{std::move(title)});
     AddVerdict(decisive.forecast, card, &document);
     AddForecast(decisive.forecast, &document);
-    for (const std::string& note : notes) document.Add(Bullet{note + "."});
-    if (decisive.launch) {
-      for (const std::string& note : decisive.launch->notes) document.Add(Bullet{note + "."});
-    }
+    AddNotes(notes, &document);
+    if (decisive.launch) AddNotes(decisive.launch->notes, &document);
     if (explain_) AddExplanation(decisive.forecast, &document);
     output.Print(document);
   }
