@@ -7,12 +7,16 @@
 #include <ostream>
 
 #include "base/text.h"
+#include "cli/dryrun_batch.h"
+#include "cli/dryrun_composition.h"
+#include "cli/files.h"
 #include "cli/flag_table.h"
 #include "cli/verbs.h"
 #include "dryrun/bisect.h"
 #include "dryrun/json.h"
 #include "dryrun/session.h"
 #include "gpu/card.h"
+#include "trace/file.h"
 #include "trace/phase.h"
 
 namespace vramcast::cli {
@@ -22,7 +26,8 @@ using dryrun::DryRun;
 using dryrun::RankResult;
 
 constexpr const char* kDefaultCard = "H100";
-constexpr int kDefaultVocabulary = 32768;  // nanochat's since January 2026
+constexpr auto kInterrupted = static_cast<Exit>(130);  // as shells say it
+constexpr int kDefaultVocabulary = 32768;              // nanochat's since January 2026
 
 std::string Exact(Bytes size) { return fmt::format("{:.2f} MiB", size.mib()); }
 
@@ -38,6 +43,14 @@ void AddRank(const DryRun& run, const RankResult& rank, Document* document) {
     document->Add(
         Paragraph{fmt::format("Out of memory in: {}.", PhaseLabel(rank.oom->phase)), Tone::kBad});
     document->Add(Code{rank.oom->message});
+  } else if (rank.interrupted) {
+    document->Add(
+        Paragraph{"Stopped from outside; the peaks are those until then.", Tone::kWarning});
+  } else if (rank.exit_code > 128) {
+    document->Add(Paragraph{fmt::format("The program was killed by signal {}; the peaks are those "
+                                        "until then.",
+                                        rank.exit_code - 128),
+                            Tone::kWarning});
   } else if (rank.exit_code != 0) {
     document->Add(Paragraph{fmt::format("The program ended with exit code {}; the peaks are those "
                                         "until then.",
@@ -91,11 +104,19 @@ class DryrunVerb : public Verb {
     app.add_flag("--to-end", request_.to_end, "let the program run to its own end");
     app.add_flag("--keep", request_.keep,
                  "checkpoints and W&B files go where the program wants them");
+    app.add_option("--attention", request_.attention,
+                   "whether Flash Attention 3 can be had: auto (on Hopper), fa3 or sdpa");
     app.add_flag("--no-helpers", no_helpers_,
                  "numbers read from the device are plainly zero (docs/dryrun.md)");
     app.add_flag("--no-linger", no_linger_, "buffers of finished collectives are dropped at once");
     app.add_option("--snapshot", request_.snapshot,
                    "write PyTorch's memory snapshot here, for `vramcast snapshot`");
+    app.add_option(
+        "--trace", trace_,
+        "write vramcast's compact trace file here, for `vramcast snapshot` and `replay`");
+    app.add_option("--top", top_, "lines of Python to show at the peak (10)").NonNegative();
+    app.add_flag("--no-record", no_record_,
+                 "do not record allocations: no lines of Python at the peak, less host memory");
     app.add_flag("--bisect-batch", bisect_,
                  "find the largest device batch size that lives on the card");
     app.add_option("--sample-data", sample_data_,
@@ -113,6 +134,11 @@ class DryrunVerb : public Verb {
           "which program? put its command after --, as in `vramcast dryrun --gpu h100 -- python "
           "train.py`");
     }
+    if (request_.attention != "auto" && request_.attention != "fa3" &&
+        request_.attention != "sdpa") {
+      return UsageError(
+          fmt::format("--attention takes auto, fa3 or sdpa, not {}", request_.attention));
+    }
     const auto match = gpu::FindCard(gpu_);
     if (!match) return tl::make_unexpected(match.error());
     request_.card = match->card;
@@ -128,22 +154,56 @@ class DryrunVerb : public Verb {
     request_.command = command;
     request_.output_to_error = json_;
     const auto progress = [&output](std::string_view line) { output.Note(line); };
+    request_.record = (!no_record_ || !trace_.empty()) && !bisect_;
     if (bisect_) return Bisect(output);
     auto run = dryrun::Execute(request_, progress);
     if (!run) return tl::make_unexpected(run.error());
     run->notes.insert(run->notes.begin(), match->notes.begin(), match->notes.end());
+    if (Status status = WriteTraces(&*run); !status) return tl::make_unexpected(status.error());
+    std::vector<std::optional<Composition>> compositions;
+    for (RankResult& rank : run->ranks) compositions.push_back(Compose(&rank));
     if (json_) {
-      output.out() << dryrun::ToJson(*run).dump(2) << '\n';
+      nlohmann::json answer = dryrun::ToJson(*run);
+      for (size_t i = 0; i < compositions.size(); ++i) {
+        if (compositions[i]) AddComposition(*compositions[i], top_, &answer["ranks"][i]);
+      }
+      output.out() << answer.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
     } else {
-      output.Print(Describe(*run));
+      output.Print(Describe(*run, compositions));
     }
     return ExitOf(*run);
   }
 
  private:
-  Document Describe(const DryRun& run) const {
+  // One file, or one for each of several ranks.
+  Status WriteTraces(DryRun* run) const {
+    if (trace_.empty()) return {};
+    for (const RankResult& rank : run->ranks) {
+      if (!rank.recording && rank.exit_code != 0) {
+        run->notes.push_back(
+            fmt::format("rank {} left no recording: {} was not written", rank.rank, trace_));
+        continue;
+      }
+      if (!rank.recording) {
+        return MachineError(
+            fmt::format("rank {} left no recording to write to {}", rank.rank, trace_));
+      }
+      const std::string path =
+          request_.all_ranks ? fmt::format("{}.rank{}", trace_, rank.rank) : trace_;
+      if (Status status = WriteFile(path, WriteTraceFile(*rank.recording)); !status) return status;
+    }
+    return {};
+  }
+
+  Document Describe(const DryRun& run,
+                    const std::vector<std::optional<Composition>>& compositions) const {
     Document document;
-    for (const RankResult& rank : run.ranks) AddRank(run, rank, &document);
+    for (size_t i = 0; i < run.ranks.size(); ++i) {
+      AddRank(run, run.ranks[i], &document);
+      if (compositions[i] && top_ > 0) {
+        AddComposition(*compositions[i], run.ranks[i].peak_allocated, top_, &document);
+      }
+    }
     if (explain_) {
       document.Add(Title{"Assumed"});
       document.Add(Bullet{fmt::format("CUDA context: {} on this card (an estimate)",
@@ -168,6 +228,7 @@ class DryrunVerb : public Verb {
   static Exit ExitOf(const DryRun& run) {
     Exit exit = Exit::kYes;
     for (const RankResult& rank : run.ranks) {
+      if (rank.interrupted) return kInterrupted;
       if (rank.oom) return Exit::kBadNews;
       if (rank.exit_code != 0) exit = static_cast<Exit>(rank.exit_code);
     }
@@ -175,21 +236,16 @@ class DryrunVerb : public Verb {
   }
 
   Result<Exit> Bisect(Output& output) {
-    const auto found =
-        dryrun::FindLargestBatch(request_, [&output](std::string_view line) { output.Note(line); });
+    const dryrun::BatchSearch search{AcceptedBatches(request_), {}};
+    const auto found = dryrun::FindLargestBatch(
+        request_, search, [&output](std::string_view line) { output.Note(line); });
     if (!found) return tl::make_unexpected(found.error());
     if (json_) {
-      nlohmann::json tried = nlohmann::json::array();
-      for (const dryrun::Trial& trial : found->trials) {
-        tried.push_back({{"device_batch_size", trial.batch},
-                         {"fits", trial.fits},
-                         {"peak_device_bytes", trial.peak_device.count()}});
-      }
       nlohmann::json answer = {{"schema", "vramcast.dryrun"},
                                {"version", 1},
                                {"device_batch_size", nullptr},
                                {"command", nullptr},
-                               {"candidates", tried}};
+                               {"candidates", TrialsJson(*found)}};
       if (found->batch > 0) {
         answer["device_batch_size"] = found->batch;
         answer["command"] = found->command;
@@ -197,20 +253,15 @@ class DryrunVerb : public Verb {
       output.out() << answer.dump(2) << '\n';
     } else {
       Document document;
-      Table table;
-      table.header = {"device batch size", "", "device peak"};
-      table.right_aligned = {true, false, true};
-      for (const dryrun::Trial& trial : found->trials) {
-        table.rows.push_back({std::to_string(trial.batch), trial.fits ? "lives" : "out of memory",
-                              Exact(trial.peak_device)});
-      }
-      document.Add(std::move(table));
+      AddTrials(*found, &document);
       if (found->batch > 0) {
         document.Add(
             Paragraph{fmt::format("The largest that lives: {}", found->batch), Tone::kGood});
         document.Add(Code{found->command});
       } else {
-        document.Add(Paragraph{"Not even a batch of 1 lives on this card.", Tone::kBad});
+        document.Add(Paragraph{
+            fmt::format("Not even a batch of {} lives on this card.", found->trials.back().batch),
+            Tone::kBad});
       }
       output.Print(document);
     }
@@ -228,6 +279,9 @@ class DryrunVerb : public Verb {
   std::string gpu_ = kDefaultCard;
   std::string other_;
   std::string sample_data_;
+  std::string trace_;
+  size_t top_ = 10;
+  bool no_record_ = false;
   int world_size_ = 0;
   int rank_ = -1;
   int vocabulary_ = kDefaultVocabulary;

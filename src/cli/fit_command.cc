@@ -23,24 +23,24 @@ class Writer {
   }
   void Add(std::string_view name, const std::string& value) {
     if (!nanochat::FindFlag(revision_, script_, name)) return;
-    text_ +=
-        fmt::format(" {}={}", nanochat::Spell(revision_, script_, name), command::Quote(value));
+    words_.push_back(fmt::format("{}={}", nanochat::Spell(revision_, script_, name), value));
   }
   void Switch(std::string_view name) {
     if (!nanochat::FindFlag(revision_, script_, name)) return;
-    text_ += " " + nanochat::Spell(revision_, script_, name);
+    words_.push_back(nanochat::Spell(revision_, script_, name));
   }
-  std::string Take() && { return std::move(text_); }
+  std::vector<std::string> Take() && { return std::move(words_); }
 
  private:
   const nanochat::Revision& revision_;
   std::string_view script_;
-  std::string text_;
+  std::vector<std::string> words_;
 };
 
 }  // namespace
 
-std::string CommandOf(const forecast::Fit& fit, const nanochat::Revision& revision) {
+std::vector<std::string> CommandWords(const forecast::Fit& fit,
+                                      const nanochat::Revision& revision) {
   const Flags& flags = fit.flags;
   const nanochat::Stage stage = flags.stage.value_or(nanochat::Stage::kBase);
   const std::string script(nanochat::ScriptOf(stage));
@@ -67,10 +67,17 @@ std::string CommandOf(const forecast::Fit& fit, const nanochat::Revision& revisi
   writer.Add("max_new_tokens", flags.max_new_tokens);
   const int64_t world = fit.forecast.world_size;
   const bool torchrun = world > 1 || flags.launcher == nanochat::Launcher::kTorchrun;
-  const std::string rest = std::move(writer).Take();
-  if (!torchrun) return fmt::format("python -m {}{}", script, rest);
-  return fmt::format("torchrun --standalone --nproc_per_node={} -m {}{}{}", world, script,
-                     rest.empty() ? "" : " --", rest);
+  std::vector<std::string> words = {"python"};
+  if (torchrun) words = {"torchrun", "--standalone", fmt::format("--nproc_per_node={}", world)};
+  words.insert(words.end(), {"-m", script});
+  const std::vector<std::string> rest = std::move(writer).Take();
+  if (torchrun && !rest.empty()) words.emplace_back("--");
+  words.insert(words.end(), rest.begin(), rest.end());
+  return words;
+}
+
+std::string CommandOf(const forecast::Fit& fit, const nanochat::Revision& revision) {
+  return command::QuoteCommand(CommandWords(fit, revision));
 }
 
 }  // namespace vramcast::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "forecast/fit.h"
 #include "nanochat/revision.h"
@@ -11,5 +12,9 @@ namespace vramcast::cli {
 // "torchrun --standalone --nproc_per_node=8 -m scripts.base_train -- --depth=20
 // --device-batch-size=16"; only flags that the revision has, only those that were given or found.
 std::string CommandOf(const forecast::Fit& fit, const nanochat::Revision& revision);
+
+// The same, word by word.
+std::vector<std::string> CommandWords(const forecast::Fit& fit,
+                                      const nanochat::Revision& revision);
 
 }  // namespace vramcast::cli

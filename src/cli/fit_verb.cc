@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "cli/dryrun_batch.h"
 #include "cli/fit_command.h"
 #include "cli/fit_table.h"
 #include "cli/flag_table.h"
@@ -32,6 +33,8 @@ class FitVerb : public Verb {
   void Declare(FlagTable& app) override {
     options_.Declare(app);
     app.add_flag("--table", table_, "the largest batch size by depth and memory of the card");
+    app.add_flag("--exact", exact_,
+                 "run the command on a device that counts memory until the largest is certain");
     app.add_flag("--json", json_, "print JSON only");
     app.add_flag("--explain", explain_, "each term, where each input comes from, rules of thumb");
   }
@@ -58,13 +61,23 @@ class FitVerb : public Verb {
     Result<forecast::Fit> fit = forecast::FindBatch(*request);
     if (!fit) return tl::make_unexpected(fit.error());
     fit->notes.insert(fit->notes.end(), notes.begin(), notes.end());
+    std::optional<dryrun::LargestBatch> exact;
+    if (exact_) {
+      auto found = FindExactly(*fit, *request, *revision, options_.checkout(), output);
+      if (!found) return tl::make_unexpected(found.error());
+      exact = std::move(*found);
+      if (Status status = TakeExact(*exact, *request, &*fit); !status) {
+        return tl::make_unexpected(status.error());
+      }
+    }
     const std::string found = fit->device_batch_size ? CommandOf(*fit, *revision) : "";
     if (json_) {
       nlohmann::json object = forecast::ToJson(*fit);
+      if (exact) object["exact"] = {{"candidates", TrialsJson(*exact)}};
       object["command"] = found.empty() ? nlohmann::json(nullptr) : nlohmann::json(found);
       output.out() << object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
     } else {
-      Print(*fit, found, *request, output);
+      Print(*fit, exact, found, *request, output);
     }
     return fit->device_batch_size ? Exit::kYes : Exit::kBadNews;
   }
@@ -108,8 +121,26 @@ class FitVerb : public Verb {
     return Exit::kYes;
   }
 
-  void Print(const forecast::Fit& fit, const std::string& found, const forecast::Request& request,
-             Output& output) const {
+  // What running it showed, in place of what was forecast.
+  static Status TakeExact(const dryrun::LargestBatch& exact, const forecast::Request& request,
+                          forecast::Fit* fit) {
+    fit->device_batch_size.reset();
+    if (exact.batch == 0) return {};
+    fit->device_batch_size = exact.batch;
+    fit->flags.device_batch_size = exact.batch;
+    for (const forecast::Candidate& one : fit->candidates) {
+      if (one.device_batch_size == exact.batch) fit->grad_accum_steps = one.grad_accum_steps;
+    }
+    forecast::Request again = request;
+    again.flags = fit->flags;
+    auto forecast = forecast::Make(again);
+    if (!forecast) return tl::make_unexpected(forecast.error());
+    fit->forecast = std::move(*forecast);
+    return {};
+  }
+
+  void Print(const forecast::Fit& fit, const std::optional<dryrun::LargestBatch>& exact,
+             const std::string& found, const forecast::Request& request, Output& output) const {
     Document document;
     const std::string card = request.card ? request.card->name : "the card";
     if (fit.device_batch_size) {
@@ -130,6 +161,11 @@ class FitVerb : public Verb {
     } else {
       document.Add(Title{fmt::format("Nothing fits on {}", card)});
       AddVerdict(fit.forecast, card, &document);
+    }
+    if (exact) {
+      document.Add(Title{"As running it showed"});
+      AddTrials(*exact, &document);
+      document.Add(Title{"As forecast"});
     }
     AddCandidates(fit, &document);
     AddAlternatives(fit, &document);
@@ -173,6 +209,7 @@ class FitVerb : public Verb {
   bool table_ = false;
   bool json_ = false;
   bool explain_ = false;
+  bool exact_ = false;
 };
 
 }  // namespace

@@ -24,6 +24,7 @@ class NanochatOptions {
   Status Apply(nanochat::Flags* flags) const;
 
   bool names_card() const { return !gpu_.empty(); }
+  const std::string& checkout() const { return checkout_; }
   bool names_revision() const { return !Given("revision").empty() || !checkout_.empty(); }
 
  private:

@@ -23,9 +23,14 @@ Result<LoadedRecording> LoadRecording(const std::string& path, std::optional<Tor
     if (error.message.find(path) == std::string::npos) error.message = path + ": " + error.message;
     return tl::make_unexpected(std::move(error));
   }
+  return AnalyseRecording(path, std::make_unique<Recording>(std::move(*read)), torch);
+}
+
+LoadedRecording AnalyseRecording(const std::string& path, std::unique_ptr<Recording> recording,
+                                 std::optional<TorchVersion> torch) {
   LoadedRecording loaded;
   loaded.path = path;
-  loaded.recording = std::make_unique<Recording>(std::move(*read));
+  loaded.recording = std::move(recording);
   loaded.settings = RecordedAllocator(*loaded.recording, torch);
   // From 2.12 on the version alone does not tell how ties are broken; the addresses do.
   bool find_rule = loaded.settings.torch >= TorchVersion{2, 12};

@@ -25,6 +25,10 @@ struct LoadedRecording {
   Bytes AllocatedAtEnd(size_t device) const;
 };
 
+// A recording that was read already; `path` names it.
+LoadedRecording AnalyseRecording(const std::string& path, std::unique_ptr<Recording> recording,
+                                 std::optional<TorchVersion> torch);
+
 // `torch` overrides the version that the snapshot's shape shows.
 Result<LoadedRecording> LoadRecording(const std::string& path, std::optional<TorchVersion> torch);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include "base/text.h"
@@ -25,11 +26,6 @@ std::optional<command::FlagUse> BatchFlag(const std::vector<std::string>& words)
   return std::nullopt;
 }
 
-bool IsNanochat(const std::vector<std::string>& words) {
-  const auto launches = command::ReadLaunches(words).launches;
-  return !launches.empty() && launches.front().is_nanochat();
-}
-
 // The last use counts, as for the programs themselves.
 std::vector<std::string> WithBatch(std::vector<std::string> words, const command::FlagUse& flag,
                                    int64_t batch) {
@@ -48,35 +44,35 @@ std::vector<std::string> WithBatch(std::vector<std::string> words, const command
 
 }  // namespace
 
-Result<std::vector<Trial>> Search(int64_t first, int64_t largest, bool powers_only,
+Result<std::vector<Trial>> Search(std::span<const int64_t> sizes, int64_t first,
                                   const RunTrial& run) {
+  // Places in `sizes`; without them a size is its own place, counted from 1.
+  const bool any = sizes.empty();
+  const int64_t below = any ? 0 : -1;
+  const int64_t above = any ? kLargestBatch + 1 : std::ssize(sizes);
   std::vector<Trial> trials;
-  const int64_t limit = largest > 0 ? largest : kLargestBatch;
-  int64_t lives = 0;
-  int64_t dies = limit + 1;
-  int64_t next = std::clamp<int64_t>(first, 1, limit);
-  while (true) {
-    const auto trial = run(next);
+  int64_t lives = below;
+  int64_t dies = above;
+  int64_t at =
+      any ? first : std::upper_bound(sizes.begin(), sizes.end(), first) - sizes.begin() - 1;
+  at = std::clamp(at, below + 1, above - 1);
+  for (int64_t stride = 1; dies - lives > 1;) {
+    const auto trial = run(any ? at : sizes[static_cast<size_t>(at)]);
     if (!trial) return tl::make_unexpected(trial.error());
     trials.push_back(*trial);
-    (trial->fits ? lives : dies) = next;
-    if (lives == 0) {
-      if (dies == 1) break;
-      next = dies / 2;
-    } else if (dies > limit && lives < limit) {
-      next = std::min(lives * 2, limit);
-    } else if (!powers_only && dies - lives > 1) {
-      next = lives + (dies - lives) / 2;
-    } else if (powers_only && lives * 2 < dies && lives * 2 <= limit) {
-      next = lives * 2;
-    } else {
-      break;
+    (trial->fits ? lives : dies) = at;
+    if (lives != below && dies != above) {
+      at = lives + (dies - lives) / 2;
+      continue;
     }
+    if (any) stride = trial->fits ? lives : dies - dies / 2;  // doubles or halves
+    at = std::clamp(trial->fits ? lives + stride : dies - stride, below + 1, above - 1);
+    if (!any) stride *= 2;
   }
   return trials;
 }
 
-Result<LargestBatch> FindLargestBatch(const Request& request,
+Result<LargestBatch> FindLargestBatch(const Request& request, const BatchSearch& search,
                                       const std::function<void(std::string_view)>& progress) {
   const auto flag = BatchFlag(request.command);
   if (!flag) {
@@ -90,9 +86,10 @@ Result<LargestBatch> FindLargestBatch(const Request& request,
     progress(fmt::format("{} {}", flag->spelling, batch));
     Request trial = request;
     trial.command = WithBatch(request.command, *flag, batch);
+    trial.command.insert(trial.command.end(), search.append.begin(), search.append.end());
     const auto result = Execute(trial, progress);
     if (!result) return tl::make_unexpected(result.error());
-    Trial answer{batch, true, {}};
+    Trial answer{batch, true, {}, {}};
     for (const RankResult& rank : result->ranks) {
       if (rank.oom) answer.fits = false;
       if (!rank.oom && rank.exit_code != 0) {
@@ -101,11 +98,12 @@ Result<LargestBatch> FindLargestBatch(const Request& request,
                         "want of GPU memory",
                         flag->spelling, batch, rank.exit_code));
       }
+      answer.peak_allocated = std::max(answer.peak_allocated, rank.peak_allocated);
       answer.peak_device = std::max(answer.peak_device, rank.peak_device);
     }
     return answer;
   };
-  auto trials = Search(named.value_or(kUsualBatch), 0, IsNanochat(request.command), run);
+  auto trials = Search(search.sizes, named.value_or(kUsualBatch), run);
   if (!trials) return tl::make_unexpected(trials.error());
   LargestBatch largest;
   largest.trials = std::move(*trials);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,16 +17,17 @@ namespace vramcast::dryrun {
 struct Trial {
   int64_t batch = 0;
   bool fits = false;
+  Bytes peak_allocated;  // of the rank that needs most
   Bytes peak_device;
 };
 
 // Runs one trial; an error ends the search.
 using RunTrial = std::function<Result<Trial>(int64_t batch)>;
 
-// Doubles or halves from `first` until the answer lies between one size and its double, then,
-// unless `powers_only`, halves the gap. Never tries a size twice, nor one above `largest` (0: no
-// limit). The trials in their order.
-Result<std::vector<Trial>> Search(int64_t first, int64_t largest, bool powers_only,
+// The largest of `sizes` (ascending; empty: every whole number from 1 on) that lives. Begins at the
+// largest one that is not above `first`, goes up or down in growing strides until one lives and one
+// dies, then halves the gap. Never tries a size twice. The trials in their order.
+Result<std::vector<Trial>> Search(std::span<const int64_t> sizes, int64_t first,
                                   const RunTrial& run);
 
 struct LargestBatch {
@@ -34,10 +36,14 @@ struct LargestBatch {
   std::vector<Trial> trials;  // in the order in which they ran
 };
 
-// Begins at the batch that the command names, or at 8. nanochat's total batch must be a multiple of
-// what all ranks take in a micro-step, so its sizes stay powers of two. kUsage when the command has
-// no flag for a device batch size, kMachine when the program dies of something else.
-Result<LargestBatch> FindLargestBatch(const Request& request,
+struct BatchSearch {
+  std::vector<int64_t> sizes;       // that the program accepts, ascending; empty: any
+  std::vector<std::string> append;  // arguments for the trials alone, not for the command
+};
+
+// Begins at the batch that the command names, or at 8. kUsage when the command has no flag for a
+// device batch size, kMachine when the program dies of something else than memory.
+Result<LargestBatch> FindLargestBatch(const Request& request, const BatchSearch& search,
                                       const std::function<void(std::string_view)>& progress);
 
 }  // namespace vramcast::dryrun

@@ -2,16 +2,15 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 
 #include "base/text.h"
+#include "supervise/child.h"
 
 extern char** environ;
 
@@ -20,34 +19,7 @@ namespace {
 
 constexpr int kCannotRun = 127;  // as shells say it
 
-volatile sig_atomic_t stop_signal = 0;
-volatile sig_atomic_t running_group = 0;
-
-void OnSignal(int number) {
-  stop_signal = number;
-  if (running_group > 0) kill(-running_group, number == SIGINT ? SIGINT : SIGTERM);
-}
-
-// Takes over the signals that ask a program to stop, for as long as it lives.
-class SignalGuard {
- public:
-  SignalGuard() {
-    stop_signal = 0;
-    struct sigaction action {};
-    action.sa_handler = OnSignal;
-    for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &before_[i]);
-  }
-  ~SignalGuard() {
-    running_group = 0;
-    for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &before_[i], nullptr);
-  }
-  SignalGuard(const SignalGuard&) = delete;
-  SignalGuard& operator=(const SignalGuard&) = delete;
-
- private:
-  static constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGHUP};
-  struct sigaction before_[kSignals.size()] = {};
-};
+constexpr std::chrono::seconds kPatience{5};  // between asking a program to stop and ending it
 
 // Made before fork: nothing may be allocated between fork and exec.
 struct Words {
@@ -138,37 +110,17 @@ Result<Ending> Ask(const std::vector<std::string>& arguments, const Environment&
 
 Result<Ending> RunProgram(const std::vector<std::string>& arguments, const Environment& environment,
                           bool output_to_error) {
-  Words words(arguments, environment);
-  const SignalGuard guard;
-  const pid_t self = getpid();
-  const pid_t child = fork();
-  if (child < 0) {
-    return MachineError(fmt::format("cannot start {}: {}", arguments.front(), strerror(errno)));
-  }
-  if (child == 0) {
-    setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != self) _exit(kCannotRun);  // vramcast is gone already
-    Redirect(STDIN_FILENO, "/dev/null", O_RDONLY);
-    if (output_to_error) dup2(STDERR_FILENO, STDOUT_FILENO);
-    execve(words.argv[0], words.argv.data(), words.envp.data());
-    _exit(kCannotRun);
-  }
-  setpgid(child, child);
-  running_group = child;
-  int status = 0;
-  constexpr int kPatience = 50;  // tenths of a second between asking to stop and ending by force
-  for (int waited = 0;;) {
-    const pid_t got = waitpid(child, &status, stop_signal == 0 ? 0 : WNOHANG);
-    if (got == child || (got < 0 && errno != EINTR)) break;
-    if (stop_signal != 0) {
-      if (++waited > kPatience) kill(-child, SIGKILL);
-      usleep(100000);
-    }
-  }
-  kill(-child, SIGKILL);  // compile workers and their like
-  Ending ending = EndingOf(status);
-  ending.interrupted = stop_signal != 0;
+  supervise::ChildOptions options;
+  options.argv = arguments;
+  options.environment.assign(environment.begin(), environment.end());
+  options.output_to_stderr = output_to_error;
+  options.grace = kPatience;
+  const auto ended = supervise::RunChild(options, {});
+  if (!ended) return MachineError(ended.error().message);
+  Ending ending;
+  ending.code = ended->code;
+  ending.signal = ended->signal;
+  ending.interrupted = ended->interrupted;
   return ending;
 }
 

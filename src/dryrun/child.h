@@ -26,8 +26,8 @@ struct Ending {
 // Runs to its end and captures standard output; standard error goes nowhere.
 Result<Ending> Ask(const std::vector<std::string>& arguments, const Environment& environment);
 
-// Runs a program in its own process group, which is ended whole when the program ends or when
-// vramcast is asked to stop. With `output_to_error` its standard output goes to standard error.
+// Runs a program; whatever it started is ended with it, or when vramcast is asked to stop or
+// killed. With `output_to_error` its standard output goes to standard error.
 Result<Ending> RunProgram(const std::vector<std::string>& arguments, const Environment& environment,
                           bool output_to_error);
 

@@ -29,6 +29,7 @@ nlohmann::json ToJson(const RankResult& rank) {
           {"phases", ToJson(rank.phases)},
           {"step_peak_allocated_bytes", steps},
           {"stable", rank.stable},
+          {"interrupted", rank.interrupted},
           {"exit_code", rank.exit_code},
           {"unknown_entry_points", rank.unknown_entry_points},
           {"seconds", rank.seconds}};

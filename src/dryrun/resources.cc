@@ -22,6 +22,7 @@ CARRY(device, VRAMCAST_DEVICE_LIBRARY)
 CARRY(sitecustomize, VRAMCAST_PYTHON_FOLDER "/sitecustomize.py")
 CARRY(hooks, VRAMCAST_PYTHON_FOLDER "/vramcast_dryrun.py")
 CARRY(phases, VRAMCAST_PYTHON_FOLDER "/vramcast_phases.py")
+CARRY(progress, VRAMCAST_PYTHON_FOLDER "/vramcast_progress.py")
 CARRY(ranks, VRAMCAST_PYTHON_FOLDER "/vramcast_ranks.py")
 CARRY(kernels, VRAMCAST_PYTHON_FOLDER "/kernels.py")
 CARRY(sample, VRAMCAST_PYTHON_FOLDER "/vramcast_sample_data.py")
@@ -40,10 +41,11 @@ std::string_view Between(const char* begin, const char* end) {
 std::string_view DeviceLibrary() { return CARRIED(device); }
 
 std::span<const Resource> PythonModules() {
-  static const std::array<Resource, 6> kModules = {{
+  static const std::array<Resource, 7> kModules = {{
       {"sitecustomize.py", CARRIED(sitecustomize)},
       {"vramcast_dryrun.py", CARRIED(hooks)},
       {"vramcast_phases.py", CARRIED(phases)},
+      {"vramcast_progress.py", CARRIED(progress)},
       {"vramcast_ranks.py", CARRIED(ranks)},
       {"kernels.py", CARRIED(kernels)},
       {"vramcast_sample_data.py", CARRIED(sample)},

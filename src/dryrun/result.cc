@@ -1,5 +1,7 @@
 #include "dryrun/result.h"
 
+#include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 namespace vramcast::dryrun {
@@ -45,14 +47,37 @@ Result<RankResult> ReadReport(std::string_view text, Bytes context) {
     result.oom = OutOfMemory{Text(*oom, "message"), Text(*oom, "phase")};
   }
   result.stable = Text(json, "stopped") == "stable";
+  for (const auto& mark : Part(json, "marks")) {
+    if (!mark.is_array() || mark.size() != 2 || !mark[0].is_number_integer() ||
+        !mark[1].is_string()) {
+      continue;
+    }
+    result.marks.push_back(
+        {mark[0].get<int64_t>(),
+         PhaseFromName(mark[1].get_ref<const std::string&>()).value_or(Phase::kUnknown)});
+  }
   for (const auto& name : Part(json, "unknown_entry_points")) {
     if (name.is_string()) result.unknown_entry_points.push_back(name);
+  }
+  for (const auto& remark : Part(json, "remarks")) {
+    if (remark.is_string()) result.remarks.push_back(remark);
   }
   if (const auto seconds = json.find("seconds"); seconds != json.end() && seconds->is_number()) {
     result.seconds = seconds->get<double>();
   }
   result.torch = Text(json, "torch");
   return result;
+}
+
+void SetPhases(const std::vector<PhaseMark>& marks, Recording* recording) {
+  for (DeviceRecording& device : recording->devices) {
+    auto next = marks.begin();
+    const size_t count = std::min(device.trace.events.size(), device.times_us.size());
+    for (size_t i = 0; i < count; ++i) {
+      while (next != marks.end() && next->time_us <= device.times_us[i]) ++next;
+      if (next != marks.begin()) device.trace.events[i].phase = std::prev(next)->phase;
+    }
+  }
 }
 
 }  // namespace vramcast::dryrun

@@ -1,71 +1,24 @@
 #include "dryrun/session.h"
 
 #include <fmt/format.h>
-#include <signal.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 
-#include "base/text.h"
 #include "base/user_folder.h"
 #include "dryrun/child.h"
+#include "dryrun/compiled.h"
 #include "dryrun/files.h"
 #include "dryrun/libraries.h"
 #include "dryrun/pytorch.h"
+#include "dryrun/scratch.h"
+#include "snapshot/read.h"
 
 namespace vramcast::dryrun {
 namespace {
 namespace fs = std::filesystem;
-
-constexpr std::string_view kScratchPrefix = "vramcast-dryrun-";
-
-// A folder that goes away with the object. Its name carries this process's id, so that a later run
-// can clear what a killed one left.
-class Scratch {
- public:
-  static Result<Scratch> Make() {
-    std::error_code error;
-    const fs::path base = fs::temp_directory_path(error);
-    if (error) return MachineError("there is no folder for temporary files");
-    ClearLeftovers(base);
-    std::string name = (base / fmt::format("{}{}-XXXXXX", kScratchPrefix, getpid())).string();
-    if (mkdtemp(name.data()) == nullptr) {
-      return MachineError(
-          fmt::format("cannot make a folder in {}: {}", base.string(), std::strerror(errno)));
-    }
-    return Scratch(name);
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  Scratch(Scratch&& other) noexcept : path_(std::move(other.path_)) { other.path_.clear(); }
-  Scratch& operator=(Scratch&&) = delete;
-
-  const fs::path& path() const { return path_; }
-
- private:
-  explicit Scratch(fs::path path) : path_(std::move(path)) {}
-
-  static void ClearLeftovers(const fs::path& base) {
-    std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(base, ignored)) {
-      const std::string name = entry.path().filename().string();
-      if (!name.starts_with(kScratchPrefix)) continue;
-      const std::string_view rest = std::string_view(name).substr(kScratchPrefix.size());
-      const auto owner = ParseInt(rest.substr(0, rest.find('-')));
-      if (owner && kill(static_cast<pid_t>(*owner), 0) != 0 && errno == ESRCH) {
-        fs::remove_all(entry.path(), ignored);
-      }
-    }
-  }
-
-  fs::path path_;
-};
 
 struct Plan {
   Start start;
@@ -103,6 +56,23 @@ Result<Plan> Prepare(const std::vector<std::string>& command,
   return plan;
 }
 
+// A file without a disk below it, that a child inherits: a report needs no room anywhere.
+class Report {
+ public:
+  Report() : descriptor_(memfd_create("vramcast-report", 0)) {}
+  ~Report() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  Report(const Report&) = delete;
+  Report& operator=(const Report&) = delete;
+
+  bool ok() const { return descriptor_ >= 0; }
+  std::string path() const { return fmt::format("/proc/self/fd/{}", descriptor_); }
+
+ private:
+  int descriptor_;
+};
+
 void Prepend(Environment* environment, const std::string& name, const std::string& path) {
   std::string& value = (*environment)[name];
   value = value.empty() ? path : path + ":" + value;
@@ -116,7 +86,10 @@ Environment WithDevice(const Plan& plan) {
   environment["TRITON_LIBCUDA_PATH"] = plan.libraries.folder.string();
   Prepend(&environment, "PYTHONPATH", plan.libraries.python.string());
   environment["PYTHONDONTWRITEBYTECODE"] = "1";
-  environment.erase("CUDA_VISIBLE_DEVICES");
+  // The program sees every GPU of its node, whatever this machine's user has chosen.
+  std::string visible;
+  for (int i = 0; i < plan.per_node; ++i) visible += fmt::format("{}{}", i > 0 ? "," : "", i);
+  environment["CUDA_VISIBLE_DEVICES"] = visible;
   return environment;
 }
 
@@ -125,18 +98,22 @@ void Set(Environment* environment, const std::string& name, const std::string& v
 }
 
 Environment ForRank(const Request& request, const Plan& plan, int rank, const fs::path& scratch,
-                    const std::string& device) {
+                    const std::string& device, const std::string& report) {
   Environment environment = WithDevice(plan);
   environment["VRAMCAST_DEVICE"] = device;
-  environment["VRAMCAST_RESULT"] = (scratch / fmt::format("rank-{}.json", rank)).string();
+  environment["VRAMCAST_RESULT"] = report;
   environment["VRAMCAST_STABLE_STEPS"] = std::to_string(request.stable_steps);
   environment["VRAMCAST_LEAST_STEPS"] = std::to_string(request.least_steps);
+  environment["VRAMCAST_ATTENTION"] = request.attention;
   environment["VRAMCAST_HELPERS"] = request.helpers ? "1" : "0";
   environment["VRAMCAST_TO_END"] = request.to_end ? "1" : "0";
   environment["VRAMCAST_QUIET"] = request.quiet ? "1" : "0";
   if (!request.snapshot.empty()) {
+    const std::string path = fs::absolute(request.snapshot).string();
     environment["VRAMCAST_SNAPSHOT"] =
-        request.all_ranks ? fmt::format("{}.rank{}", request.snapshot, rank) : request.snapshot;
+        request.all_ranks ? fmt::format("{}.rank{}", path, rank) : path;
+  } else if (request.record) {
+    environment["VRAMCAST_SNAPSHOT"] = (scratch / "snapshot.pickle").string();
   }
   if (!request.keep) {
     environment["VRAMCAST_SCRATCH_SAVES"] = (scratch / "saves").string();
@@ -166,25 +143,44 @@ Environment ForRank(const Request& request, const Plan& plan, int rank, const fs
   return environment;
 }
 
+// What was recorded of the run; nothing where the program ended before it could be written.
+std::unique_ptr<Recording> ReadRecording(const std::string& path, const Plan& plan,
+                                         const RankResult& result) {
+  std::error_code error;
+  if (!fs::exists(path, error)) return nullptr;
+  auto recording = snapshot::ReadSnapshot(path);
+  if (!recording) return nullptr;
+  SetPhases(result.marks, &*recording);
+  NameCompiled(plan.libraries.python, &*recording);
+  return std::make_unique<Recording>(std::move(*recording));
+}
+
 Result<RankResult> RunRank(const Request& request, const Plan& plan, int rank,
                            const std::string& device, Bytes context) {
   const auto scratch = Scratch::Make();
   if (!scratch) return tl::make_unexpected(scratch.error());
-  const Environment environment = ForRank(request, plan, rank, scratch->path(), device);
+  const Report report;
+  if (!report.ok()) return MachineError("cannot make a file in memory");
+  const Environment environment =
+      ForRank(request, plan, rank, scratch->path(), device, report.path());
   std::vector<std::string> arguments = {plan.torch.python};
   arguments.insert(arguments.end(), plan.start.arguments.begin(), plan.start.arguments.end());
   const auto ending = RunProgram(arguments, environment, request.output_to_error);
   if (!ending) return tl::make_unexpected(ending.error());
-  if (ending->interrupted) return MachineError("stopped before the dry run had an answer");
-  const auto text = ReadWhole(environment.at("VRAMCAST_RESULT"));
+  const auto text = ReadWhole(report.path());
   RankResult result;
-  if (text) {
+  if (text && !text->empty()) {
     auto read = ReadReport(*text, context);
     if (!read) return tl::make_unexpected(read.error());
     result = std::move(*read);
   }
+  const auto snapshot = environment.find("VRAMCAST_SNAPSHOT");
+  if (request.record && snapshot != environment.end()) {
+    result.recording = ReadRecording(snapshot->second, plan, result);
+  }
   result.rank = rank;
   result.exit_code = ending->code;
+  result.interrupted = ending->interrupted;
   return result;
 }
 
@@ -211,10 +207,18 @@ Result<DryRun> Execute(const Request& request,
                  plan->torch, &run.notes);
   const Bytes context = ContextSize(request.card);
   if (context + request.other_processes >= request.card.total) {
-    return UsageError(
-        fmt::format("{} has {}, and the CUDA context and other processes take {}: nothing is left",
+    // Any program's first CUDA call fails.
+    RankResult result;
+    result.rank = rank;
+    result.torch = plan->torch.version;
+    result.oom = OutOfMemory{
+        fmt::format("CUDA error: out of memory ({} has {}; the CUDA context and other processes "
+                    "take {})",
                     request.card.name, FormatBytes(request.card.total),
-                    FormatBytes(context + request.other_processes)));
+                    FormatBytes(context + request.other_processes)),
+        std::string(PhaseName(Phase::kModelInit))};
+    run.ranks.push_back(std::move(result));
+    return run;
   }
   const int first = request.all_ranks ? 0 : rank;
   const int last = request.all_ranks ? plan->world_size - 1 : rank;
@@ -222,11 +226,17 @@ Result<DryRun> Execute(const Request& request,
     if (plan->world_size > 1) progress(fmt::format("rank {} of {}", at, plan->world_size));
     auto result = RunRank(request, *plan, at, device, context);
     if (!result) return tl::make_unexpected(result.error());
-    if (result->torch.empty()) {
+    if (result->torch.empty() && !result->interrupted) {
       run.notes.push_back(fmt::format(
           "rank {} never used PyTorch, or was started so that PYTHONPATH does not count", at));
     }
+    for (const std::string& remark : result->remarks) {
+      if (std::find(run.notes.begin(), run.notes.end(), remark) == run.notes.end()) {
+        run.notes.push_back(remark);
+      }
+    }
     run.ranks.push_back(std::move(*result));
+    if (run.ranks.back().interrupted) break;
   }
   return run;
 }

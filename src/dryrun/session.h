@@ -22,15 +22,17 @@ struct Request {
   std::optional<int> world_size;  // empty: as the command says
   std::optional<int> rank;        // empty: 0
   bool all_ranks = false;
-  bool keep = false;             // the program's checkpoints go where it wants them
-  bool to_end = false;           // do not stop when the peak is stable
-  bool helpers = true;           // numbers read from the device are never zero (docs/dryrun.md)
-  bool linger = true;            // collectives' buffers live as long as a real GPU lets them
-  int stable_steps = 3;          // steps without a new peak after which the run stops …
-  int least_steps = 4;           // … but not before so many
-  std::string snapshot;          // where to write PyTorch's memory snapshot; empty: nowhere
-  bool quiet = false;            // no progress on standard error
-  bool output_to_error = false;  // the program's output goes to standard error
+  bool keep = false;               // the program's checkpoints go where it wants them
+  bool to_end = false;             // do not stop when the peak is stable
+  std::string attention = "auto";  // whether Flash Attention 3 can be had: auto, fa3 or sdpa
+  bool helpers = true;             // numbers read from the device are never zero (docs/dryrun.md)
+  bool linger = true;              // collectives' buffers live as long as a real GPU lets them
+  int stable_steps = 3;            // steps without a new peak after which the run stops …
+  int least_steps = 4;             // … but not before so many
+  std::string snapshot;            // where to write PyTorch's memory snapshot; empty: nowhere
+  bool record = true;              // RankResult::recording
+  bool quiet = false;              // no progress on standard error
+  bool output_to_error = false;    // the program's output goes to standard error
 };
 
 // kUsage for a command that starts no Python, kMachine without a PyTorch with CUDA. A program that

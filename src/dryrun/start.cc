@@ -94,6 +94,10 @@ Status ReadLauncher(Words* words, Start* start) {
     start->python = start->arguments.front();
     start->arguments.erase(start->arguments.begin());
   }
+  // argparse, which all launchers use, takes a "--" after the program for its own.
+  if (start->arguments.size() > 1 && start->arguments[1] == "--") {
+    start->arguments.erase(start->arguments.begin() + 1);
+  }
   if (module) start->arguments.insert(start->arguments.begin(), "-m");
   return {};
 }

@@ -61,6 +61,12 @@ TEST(StartTest, Accelerate) {
   EXPECT_THAT(start.arguments, ElementsAre("train.py", "--lr", "1"));
 }
 
+TEST(StartTest, ALauncherTakesTheSecondSeparator) {
+  const Start start = Read({"torchrun", "--standalone", "--nproc_per_node=8", "-m",
+                            "scripts.base_train", "--", "--depth=20", "--", "rest"});
+  EXPECT_THAT(start.arguments, ElementsAre("-m", "scripts.base_train", "--depth=20", "--", "rest"));
+}
+
 TEST(StartTest, Wrappers) {
   const Start start = Read({"nohup", "uv", "run", "torchrun", "--nproc_per_node=8", "t.py"});
   EXPECT_TRUE(start.project_environment);

@@ -45,6 +45,24 @@ def dryrun(*words, gpu="NVIDIA H100 80GB HBM3", flags=(), **environment):
     return done, (json.loads(done.stdout) if done.stdout else None)
 
 
+def vramcast(*words):
+    done = subprocess.run([VRAMCAST, *words], capture_output=True, text=True, timeout=300)
+    return json.loads(done.stdout)
+
+
+def ends(process):
+    """Whether a process is gone, or soon will be."""
+    for _ in range(100):
+        try:
+            with open(f"/proc/{process}/stat") as file:
+                if file.read().rsplit(")", 1)[1].split()[0] == "Z":
+                    return True
+        except OSError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
 def small_gpt(*arguments):
     return [PYTHON, PROGRAM, *arguments]
 
@@ -105,6 +123,56 @@ class Behaviour(unittest.TestCase):
         self.assertEqual(done.returncode, 7)
         self.assertIsNone(answer["ranks"][0]["oom"])
 
+    def test_all_ranks(self):
+        done, answer = dryrun(*torchrun(2), flags=["--all-ranks"])
+        self.assertEqual(done.returncode, 0, done.stderr[-3000:])
+        self.assertEqual([rank["rank"] for rank in answer["ranks"]], [0, 1])
+        self.assertEqual([rank["peak_allocated_bytes"] for rank in answer["ranks"]],
+                         2 * [EAGER + BUCKETS])
+
+    def test_the_peak_is_taken_apart(self):
+        _, answer = dryrun(*small_gpt())
+        rank = answer["ranks"][0]
+        self.assertEqual(sum(part["bytes"] for part in rank["composition"]), EAGER)
+        lines = {line["line"].rsplit(" ", 1)[-1]: line for line in rank["lines"]}
+        self.assertEqual(lines["forward"]["category"], "logits")
+        self.assertIn("outside Python", rank["lines"][0]["line"])  # autograd's thread
+        self.assertEqual(rank["peak_phase"], "first_backward")
+
+    def test_a_trace_is_read_by_other_verbs(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "run.trace")
+            done, _ = dryrun(*small_gpt(), flags=["--trace", path])
+            self.assertEqual(done.returncode, 0, done.stderr[-3000:])
+            seen = vramcast("snapshot", path, "--json")
+            self.assertEqual(seen["devices"][0]["peak_allocated_bytes"], EAGER)
+            played = vramcast("replay", path, "--gpu", "RTX 4090", "--json")
+            device = played["devices"][0]
+            self.assertEqual(device["allocations"], device["at_recorded_address"])
+
+    def test_finds_the_largest_batch(self):
+        done, answer = dryrun(*small_gpt("--batch-size=8"), gpu="2GiB",
+                              flags=["--bisect-batch"])
+        self.assertEqual(done.returncode, 0, done.stderr[-3000:])
+        tried = {one["device_batch_size"]: one["fits"] for one in answer["candidates"]}
+        best = answer["device_batch_size"]
+        self.assertTrue(tried[best])
+        self.assertFalse(tried[best + 1])
+        self.assertTrue(answer["command"].endswith(f"--batch-size={best}"))
+
+    def test_an_unknown_entry_point_is_named_once(self):
+        program = ("import ctypes, torch; torch.zeros(1, device='cuda'); "
+                   "cuda = ctypes.CDLL('libcuda.so.1'); found = ctypes.c_void_p(); "
+                   "[cuda.cuGetProcAddress_v2(b'cuFutureGetThings', ctypes.byref(found), 13000, "
+                   "ctypes.c_uint64(0), None) for _ in range(2)]")
+        _, answer = dryrun(PYTHON, "-c", program)
+        self.assertEqual(answer["ranks"][0]["unknown_entry_points"], ["cuFutureGetThings"])
+
+    def test_a_card_without_room_for_a_context(self):
+        done, answer = dryrun(*small_gpt(), gpu="256MiB")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("CUDA error: out of memory", answer["ranks"][0]["oom"]["message"])
+
     def test_writes_a_snapshot(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "snapshot.pickle")
@@ -112,18 +180,68 @@ class Behaviour(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stderr[-3000:])
             self.assertGreater(os.path.getsize(path), 1000)
 
-    def test_stopping_leaves_nothing_behind(self):
+    def test_a_full_disk_costs_the_recording_and_not_the_answer(self):
+        # Files end at 64 KiB, as they do where a disk is full.
         with tempfile.TemporaryDirectory() as folder:
-            environment = {**os.environ, "TMPDIR": folder}
-            child = subprocess.Popen(
-                [VRAMCAST, "dryrun", "--", PYTHON, "-c",
-                 "import torch, time; torch.zeros(1, device='cuda'); print('up', flush=True); "
-                 "time.sleep(600)"],
-                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
-            self.assertEqual(child.stdout.readline(), "up\n")
-            child.send_signal(signal.SIGTERM)
-            self.assertNotEqual(child.wait(timeout=30), 0)
-            child.stdout.close()
+            limit = ("import os, resource, sys; "
+                     "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536)); "
+                     "os.execv(sys.argv[1], sys.argv[1:])")
+            words = [VRAMCAST, "dryrun", "--json", "--", *small_gpt()]
+            dryrun(PYTHON, "-c", "import torch")  # makes the libraries
+            done = subprocess.run([sys.executable, "-c", limit, *words], capture_output=True,
+                                  text=True, env={**os.environ, "TMPDIR": folder})
+            self.assertEqual(done.returncode, 0, done.stderr[-3000:])
+            rank = json.loads(done.stdout)["ranks"][0]
+            self.assertEqual(rank["peak_allocated_bytes"], EAGER)
+            self.assertNotIn("lines", rank)
+            self.assertIn("could not be written down", done.stderr)
+            self.assertEqual(os.listdir(folder), [])
+
+    def test_a_full_disk_where_the_libraries_should_go(self):
+        with tempfile.TemporaryDirectory() as folder:
+            limit = ("import os, resource, sys; "
+                     "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536)); "
+                     "os.execv(sys.argv[1], sys.argv[1:])")
+            words = [VRAMCAST, "dryrun", "--", *small_gpt()]
+            done = subprocess.run([sys.executable, "-c", limit, *words], capture_output=True,
+                                  text=True, env={**os.environ, "VRAMCAST_CACHE_DIR": folder})
+            self.assertEqual(done.returncode, 4, done.stderr[-3000:])
+            self.assertIn("cannot write", done.stderr)
+            left = [name for _, _, names in os.walk(folder) for name in names]
+            self.assertEqual(left, [])
+
+    def stopped_by(self, number):
+        """Exit code and standard error of a run that is sent a signal once it trains, and what it
+        left in its folder for temporary files."""
+        program = ("import os, subprocess, torch, time; torch.zeros(1, device='cuda'); "
+                   "helper = subprocess.Popen(['sleep', '600'], start_new_session=True); "
+                   "print(os.getpid(), helper.pid, flush=True); time.sleep(600)")
+        with tempfile.TemporaryDirectory() as folder:
+            child = subprocess.Popen([VRAMCAST, "dryrun", "--", PYTHON, "-c", program],
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                     env={**os.environ, "TMPDIR": folder})
+            processes = [int(word) for word in child.stdout.readline().split()]
+            self.assertEqual(len(processes), 2)
+            child.send_signal(number)
+            _, error = child.communicate(timeout=60)
+            for process in processes:
+                self.assertTrue(ends(process), f"process {process} lives on")
+            return child.returncode, error, os.listdir(folder)
+
+    def test_stopping_leaves_nothing_behind(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(number):
+                code, error, left = self.stopped_by(number)
+                self.assertEqual(code, 130, error)
+                self.assertEqual(left, [])
+
+    def test_killing_it_leaves_no_process_and_the_next_run_clears_up(self):
+        code, _, left = self.stopped_by(signal.SIGKILL)
+        self.assertEqual(code, -signal.SIGKILL)
+        self.assertEqual(len(left), 1)
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(os.path.join(folder, left[0]))
+            dryrun(PYTHON, "-c", "import torch", TMPDIR=folder)
             self.assertEqual(os.listdir(folder), [])
 
 

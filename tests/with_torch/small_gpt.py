@@ -1,13 +1,14 @@
 """A small GPT to train on the counting device: every size is a multiple of 512 bytes and below or
 above the allocator's limits on purpose, so that its memory can be worked out by hand."""
 
+import argparse
 import os
-import sys
 
 import torch
 import torch.nn.functional as F
 
-VOCABULARY, WIDTH, LAYERS, TOKENS, STEPS = 16384, 512, 4, 4096, 6
+VOCABULARY, WIDTH, LAYERS, STEPS = 16384, 512, 4, 6
+SEQUENCE, BATCH = 512, 8
 
 
 class Block(torch.nn.Module):
@@ -34,15 +35,19 @@ class Gpt(torch.nn.Module):
 
 
 def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--batch-size", type=int, default=BATCH)
+    arguments.add_argument("what", nargs="*")
+    arguments = arguments.parse_args()
     if "RANK" in os.environ:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     model = Gpt().cuda()
     if "RANK" in os.environ:
         torch.distributed.init_process_group("nccl")
         model = torch.nn.parallel.DistributedDataParallel(model, gradient_as_bucket_view=True)
-    run = torch.compile(model) if "compile" in sys.argv else model
+    run = torch.compile(model) if "compile" in arguments.what else model
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
-    tokens = torch.zeros(TOKENS, dtype=torch.int64, device="cuda")
+    tokens = torch.zeros(arguments.batch_size * SEQUENCE, dtype=torch.int64, device="cuda")
     for step in range(STEPS):
         loss = run(tokens, tokens)
         loss.backward()
@@ -51,7 +56,7 @@ def main():
         print(f"step {step}: loss {loss.item():.3f}", flush=True)
         del loss
     print(f"peak {torch.cuda.max_memory_allocated()}", flush=True)
-    if "fails" in sys.argv:
+    if "fails" in arguments.what:
         raise SystemExit(7)
 
 

@@ -3,9 +3,11 @@ functions, allocating what the real ones do (hopper/flash_api.cpp of Dao-AILab/f
 softmax_lse in forward; dq_accum, softmax_d, softmax_lse_log2 and, with fewer key heads than query
 heads, dk_accum and dv_accum in backward)."""
 
+import os
 import types
 
 import torch
+import vramcast_progress
 
 _ROUND = 128  # rows are padded to the kernel's block
 _namespace = "vramcast_flash_attention_3"
@@ -92,12 +94,25 @@ _FUNCTIONS = dict(flash_attn_func=flash_attn_func,
                   flash_attn_varlen_func=flash_attn_varlen_func)
 
 
-def get_kernel(repo_id, *arguments, **more):
+def _can_be_had(repo_id):
     if "flash" not in repo_id.lower():
-        raise FileNotFoundError(f"a dry run has no stand-in for the kernel {repo_id}")
+        return False
+    wanted = os.environ.get("VRAMCAST_ATTENTION", "auto")
+    if wanted == "auto" and torch.cuda.get_device_capability()[0] != 9:
+        # Builds for other cards come and go, and many machines have no way to the hub.
+        vramcast_progress.remark(
+            f"the kernel {repo_id} was asked for and refused, as on most cards that are not "
+            "Hopper; --attention fa3 gives it")
+        return False
+    return wanted != "sdpa"
+
+
+def get_kernel(repo_id, *arguments, **more):
+    if not _can_be_had(repo_id):
+        raise FileNotFoundError(f"a dry run on this card has no stand-in for the kernel {repo_id}")
     interface = types.SimpleNamespace(**_FUNCTIONS)
     return types.SimpleNamespace(flash_attn_interface=interface, **_FUNCTIONS)
 
 
 def has_kernel(repo_id, *arguments, **more):
-    return "flash" in repo_id.lower()
+    return _can_be_had(repo_id)

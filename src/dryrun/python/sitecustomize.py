@@ -63,8 +63,11 @@ def _start():
     main = os.environ.pop("VRAMCAST_MAIN", None) is not None
     after_import("torch", _main_program if main else (lambda torch: None), _load_libraries)
     if main:
+        import vramcast_progress
         import vramcast_ranks
 
+        vramcast_progress.doing("importing")
+        vramcast_progress.start()
         vramcast_ranks.prepare(after_import)
 
 

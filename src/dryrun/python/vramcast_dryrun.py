@@ -9,6 +9,8 @@ import threading
 import time
 
 import vramcast_phases
+import vramcast_progress
+from vramcast_progress import note
 
 _device = None
 
@@ -19,12 +21,6 @@ def device():
         path = os.path.join(os.environ["VRAMCAST_LIBRARIES"], "libvramcast_device.so")
         _device = ctypes.CDLL(path)
     return _device
-
-
-def note(text):
-    if os.environ.get("VRAMCAST_QUIET") != "1":
-        sys.stderr.write(f"vramcast: {text}\n")
-        sys.stderr.flush()
 
 
 def mib(size):
@@ -99,6 +95,12 @@ class Observer:
             self.by_phase[name] = [0, 0]
             self.order.append(name)
         self.marks.append([time.time_ns() // 1000, name])
+        vramcast_progress.doing(self.activity())
+
+    def activity(self):
+        if self.order_now == "train_step":
+            return f"step {len(self.steps) + 1}"
+        return self.order_now.replace("_", " ")
 
     def enter(self, name):
         self.fold()
@@ -111,6 +113,7 @@ class Observer:
         self.steps.append(self.step_peak)
         note(f"step {len(self.steps)}: peak {mib(self.step_peak)}, of the run {mib(self.peak[0])}")
         self.step_peak = 0
+        vramcast_progress.doing(self.activity())
         self.unchanged = self.unchanged + 1 if self.peak == self.stable_peak else 0
         self.stable_peak = list(self.peak)
         if self.to_end or len(self.steps) < self.least_steps:
@@ -150,17 +153,15 @@ class Observer:
             "steps": self.steps,
             "stopped": self.stopped,
             "oom": self.oom,
+            "remarks": vramcast_progress.remarks,
             "unknown_entry_points": names.value.decode().split(),
             "seconds": time.time() - self.started,
             "marks": self.marks if self.finished else [],
         }
 
     def write(self):
-        text = json.dumps(self.report())
-        part = self.result_path + ".part"
-        with open(part, "w") as file:
-            file.write(text)
-        os.replace(part, self.result_path)
+        with open(self.result_path, "w") as file:
+            file.write(json.dumps(self.report()))
 
     def finish(self):
         if self.finished:
@@ -171,7 +172,13 @@ class Observer:
             self.steps.append(self.step_peak)
         snapshot = os.environ.get("VRAMCAST_SNAPSHOT")
         if snapshot and self.torch.cuda.is_initialized():
-            self.torch.cuda.memory._dump_snapshot(snapshot)
+            vramcast_progress.doing("writing down the allocations")
+            try:
+                self.torch.cuda.memory._dump_snapshot(snapshot)
+            except Exception as error:  # a full disk, or a PyTorch that does it differently
+                note(f"the allocations could not be written down: {error}")
+                if os.path.exists(snapshot):
+                    os.remove(snapshot)
         self.write()
 
     def leave(self, code):
@@ -226,18 +233,6 @@ def _keep_programs_alive(torch):
     return library
 
 
-def _tell_compiles():
-    from torch._dynamo import callback
-
-    count = [0]
-
-    def begun(*_):
-        count[0] += 1
-        note(f"compiling graph {count[0]}")
-
-    callback.callback_handler.register_start_callback(begun)
-
-
 def _redirect_saves(torch, after_import):
     """What the program saves goes to the run's scratch folder, under the path it was meant for."""
     folder = os.environ.get("VRAMCAST_SCRATCH_SAVES")
@@ -288,7 +283,7 @@ def install(torch, after_import):
         torch.cuda._lazy_call(
             lambda: torch.cuda.memory._record_memory_history(
                 enabled="all", context="alloc", stacks="python", max_entries=2**31 - 1))
-    after_import("torch._dynamo", lambda module: _tell_compiles())
+    vramcast_progress.tell_compiles(after_import)
     original = sys.excepthook
     failed = []
 

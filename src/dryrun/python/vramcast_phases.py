@@ -11,6 +11,7 @@ NANOCHAT = {
     "nanochat.engine": {"Engine.generate": "sampling", "Engine.generate_batch": "sampling"},
     "nanochat.checkpoint_manager": {"save_checkpoint": "save", "load_checkpoint": "resume"},
     "scripts.base_eval": {"evaluate_model": "core_metric", "evaluate_core": "core_metric"},
+    "scripts.chat_eval": {"run_chat_eval": "core_metric"},
 }
 
 

@@ -1,0 +1,206 @@
+"""Runs again, as dry runs, what people ran on real GPUs, and compares the peaks.
+
+usage: dryrun_reruns.py [--python PYTHON] [--only ID,…] [--table] VRAMCAST RESULTS
+
+NANOCHAT_DIR names a clone of nanochat with its history (bare or not), VRAMCAST_DATA the folder of
+measured-runs (default: ../shared beside the checkout). RESULTS is a file of JSON lines: a run that
+is in it is not run again, so that the work can be interrupted; --table prints all of it. Small
+models come first. What cannot be had is left out: CORE's data, checkpoints to resume from."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SECONDS = 3600  # for one run
+
+
+def records(data):
+    with open(os.path.join(data, "measured-runs", "nanochat.jsonl")) as file:
+        return [json.loads(line) for line in file]
+
+
+def can_be_run(record):
+    return (record["in_scope"] and record["kind"] == "max_memory_allocated" and record["value_mib"]
+            and record["stage"] == "base" and record["depth"] and record["device_batch_size"])
+
+
+def size(record):
+    return record["depth"]**2 * record["device_batch_size"] * record["max_seq_len"]
+
+
+class Checkouts:
+    """The commits that records name, unpacked side by side."""
+
+    def __init__(self, repository, folder):
+        self.git = ["git", "-C", repository]
+        self.folder = folder
+
+    def commit(self, revision):
+        if len(revision) == 10 and revision[4] == "-":  # the last commit of a day
+            words = ["log", "-1", "--format=%H", f"--until={revision}T23:59:59Z"]
+        else:
+            words = ["rev-parse", "--verify", revision + "^{commit}"]
+        return subprocess.run(self.git + words, check=True, capture_output=True,
+                              text=True).stdout.strip()
+
+    def get(self, revision):
+        commit = self.commit(revision)
+        path = os.path.join(self.folder, commit[:7])
+        if not os.path.exists(path):
+            part = f"{path}.{os.getpid()}"
+            os.makedirs(part)
+            archive = subprocess.Popen(self.git + ["archive", commit], stdout=subprocess.PIPE)
+            with tarfile.open(fileobj=archive.stdout, mode="r|") as files:
+                files.extractall(part)
+            archive.wait()
+            os.rename(part, path)
+        return path
+
+
+def command_of(record, checkout):
+    """The launch command, in the spelling of that revision."""
+    with open(os.path.join(checkout, "scripts", "base_train.py")) as file:
+        script = file.read()
+    dashes = "--device-batch-size" in script
+    words = []
+
+    def add(name, value):
+        if value is None:
+            return
+        known = f'"--{name}"' in script if dashes else f"\n{name.replace('-', '_')} =" in script
+        if known:
+            words.append(f"--{name if dashes else name.replace('-', '_')}={value}")
+
+    tokens = record["device_batch_size"] * record["max_seq_len"] * record["world_size"]
+    add("depth", record["depth"])
+    add("max-seq-len", record["max_seq_len"])
+    add("device-batch-size", record["device_batch_size"])
+    add("total-batch-size", record["total_batch_size"])
+    add("window-pattern", record["window_pattern"])
+    add("head-dim", record["head_dim"])
+    if record["model_dim"] and record["model_dim"] != 64 * record["depth"]:
+        add("aspect-ratio", record["model_dim"] // record["depth"])
+    if record["fp8"] and '"--fp8"' in script:
+        words.append("--fp8")
+    # Evaluations before the first step and after the second, as short as they can be.
+    add("eval-every", 2)
+    add("eval-tokens", tokens)
+    add("core-metric-every", -1 if dashes else 10**9)
+    add("sample-every", -1 if dashes else 10**9)
+    if record["world_size"] == 1 and record["launcher"] != "torchrun":
+        return ["python", "-m", "scripts.base_train"] + words
+    return (["torchrun", "--standalone", f"--nproc_per_node={record['world_size']}", "-m",
+             "scripts.base_train", "--"] + words)
+
+
+def card_of(record):
+    return record["gpu_name"] or "NVIDIA H100 80GB HBM3"
+
+
+class Runner:
+
+    def __init__(self, vramcast, python, work):
+        self.vramcast, self.work = os.path.abspath(vramcast), work
+        self.bin = os.path.dirname(os.path.abspath(python))
+        self.environment = {**os.environ, "PATH": self.bin + ":" + os.environ["PATH"]}
+
+    def data(self, vocabulary):
+        folder = os.path.join(self.work, f"data-{vocabulary}")
+        if not os.path.exists(folder):
+            part = f"{folder}.{os.getpid()}"
+            subprocess.run([self.vramcast, "dryrun", "--sample-data", part, "--vocab-size",
+                            str(vocabulary), "--", "python", "-c", ""], check=True,
+                           env=self.environment)
+            os.rename(part, folder)
+        return folder
+
+    def run(self, record, checkout):
+        command = command_of(record, checkout)
+        words = [self.vramcast, "dryrun", "--json", "--gpu", card_of(record), "--top", "5", "--",
+                 *command]
+        environment = {**self.environment,
+                       "NANOCHAT_BASE_DIR": self.data(record["vocab_size"] or 32768)}
+        started = time.time()
+        done = subprocess.run(words, cwd=checkout, env=environment, capture_output=True,
+                              text=True, timeout=SECONDS)
+        result = {"id": record["id"], "command": " ".join(command), "exit_code": done.returncode,
+                  "seconds": round(time.time() - started)}
+        if done.stdout:
+            answer = json.loads(done.stdout)
+            rank = answer["ranks"][0]
+            result["mib"] = rank["peak_allocated_bytes"] / 2**20
+            result["phase"] = rank.get("peak_phase")
+            result["oom"] = rank["oom"] is not None
+            result["steps"] = [s / 2**20 for s in rank["step_peak_allocated_bytes"]]
+        if done.returncode not in (0, 1):
+            result["error"] = done.stderr[-1500:]
+        return result
+
+
+def difference(result, record):
+    return (result["mib"] / record["value_mib"] - 1) * 100
+
+
+def table(results, known):
+    print("| run | tier | code | card | measured, MiB | dry run, MiB | difference |")
+    print("|---|---|---|---|---|---|---|")
+    for record in sorted(known.values(), key=lambda r: r["id"]):
+        result = results.get(record["id"])
+        if result is None or "mib" not in result or result["exit_code"] not in (0, 1):
+            continue
+        ranks = f", {record['world_size']} ranks" if record["world_size"] > 1 else ""
+        shape = f"d{record['depth']}, {record['device_batch_size']} × {record['max_seq_len']}"
+        peak = "out of memory" if result["oom"] else f"{result['mib']:,.2f}"
+        percent = "" if result["oom"] else f"{difference(result, record):+.3f} %"
+        print(f"| {record['id']}: {shape}{ranks} | {record['tier']} | {record['revision']} | "
+              f"{record['gpu_name'] or 'not told'} | {record['value_mib']:,.2f} | {peak} | "
+              f"{percent} |")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("vramcast")
+    parser.add_argument("results")
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--table", action="store_true")
+    options = parser.parse_args()
+    data = os.environ.get("VRAMCAST_DATA", os.path.join(HERE, "..", "..", "shared"))
+    known = {r["id"]: r for r in records(data) if can_be_run(r)}
+    results = {}
+    if os.path.exists(options.results):
+        with open(options.results) as file:
+            results = {r["id"]: r for r in map(json.loads, file)}
+    if options.table:
+        return table(results, known)
+    repository = os.environ.get("NANOCHAT_DIR")
+    if not repository:
+        sys.exit("NANOCHAT_DIR names no clone of nanochat")
+    work = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")),
+                        "vramcast", "reruns")
+    os.makedirs(work, exist_ok=True)
+    checkouts = Checkouts(repository, work)
+    runner = Runner(options.vramcast, options.python, work)
+    wanted = set(filter(None, options.only.split(",")))
+    for record in sorted(known.values(), key=size):
+        if record["id"] in results or (wanted and record["id"] not in wanted):
+            continue
+        try:
+            result = runner.run(record, checkouts.get(record["revision"]))
+        except subprocess.TimeoutExpired:
+            result = {"id": record["id"], "exit_code": -1, "error": "took too long"}
+        text = f"{result['mib']:.2f} MiB" if "mib" in result else result.get("error", "?")[-300:]
+        percent = f" {difference(result, record):+.3f} %" if "mib" in result else ""
+        print(f"{record['id']}: measured {record['value_mib']:.2f}, dry run {text}{percent}, "
+              f"{result.get('seconds')} s", flush=True)
+        with open(options.results, "a") as file:
+            file.write(json.dumps(result) + "\n")
+
+
+if __name__ == "__main__":
+    main()
