@@ -30,7 +30,7 @@ TEST(StartTest, Torchrun) {
   EXPECT_EQ(start.processes, 8);
   EXPECT_EQ(start.beside, "torchrun");
   EXPECT_THAT(start.environment, ElementsAre(Pair("OMP_NUM_THREADS", "1")));
-  EXPECT_THAT(start.arguments, ElementsAre("-m", "scripts.base_train", "--", "--depth=20"));
+  EXPECT_THAT(start.arguments, ElementsAre("-m", "scripts.base_train", "--depth=20"));
 }
 
 TEST(StartTest, TorchrunWithValuesInTheNextWord) {
