@@ -119,8 +119,11 @@ Environment ForRank(const Request& request, const Plan& plan, int rank, const fs
     environment["VRAMCAST_SCRATCH_SAVES"] = (scratch / "saves").string();
     environment["WANDB_DIR"] = (scratch / "wandb").string();
     environment["WANDB_MODE"] = "offline";
+    // The program may be ended where it stands, and what it has there goes with the rest.
+    environment["TMPDIR"] = (scratch / "tmp").string();
     std::error_code ignored;
     fs::create_directories(scratch / "wandb", ignored);
+    fs::create_directories(scratch / "tmp", ignored);
   }
   Set(&environment, "TORCHINDUCTOR_CACHE_DIR", (plan.cache / "inductor").string());
   Set(&environment, "TRITON_CACHE_DIR", (plan.cache / "triton").string());

@@ -1,6 +1,6 @@
 """Peaks of dry runs against accounts worked out by hand, to the byte.
 
-usage: accounts.py VRAMCAST PYTHON-WITH-TORCH"""
+usage: accounts.py VRAMCAST PYTHON-WITH-TORCH [TEST …]"""
 
 import json
 import os
@@ -267,7 +267,9 @@ class Nanochat(unittest.TestCase):
 
 if __name__ == "__main__":
     started = time.time()
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+    loader, here = unittest.defaultTestLoader, sys.modules["__main__"]
+    wanted = sys.argv[3:]
+    suite = loader.loadTestsFromNames(wanted, here) if wanted else loader.loadTestsFromModule(here)
     result = unittest.TextTestRunner(verbosity=2).run(suite)
     bad = len(result.failures) + len(result.errors)
     print(f"with PyTorch, {time.time() - started:.0f} s")
