@@ -14,7 +14,6 @@ namespace vramcast::cli {
 std::string CommandOf(const forecast::Fit& fit, const nanochat::Revision& revision);
 
 // The same, word by word.
-std::vector<std::string> CommandWords(const forecast::Fit& fit,
-                                      const nanochat::Revision& revision);
+std::vector<std::string> CommandWords(const forecast::Fit& fit, const nanochat::Revision& revision);
 
 }  // namespace vramcast::cli
