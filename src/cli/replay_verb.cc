@@ -71,6 +71,11 @@ class ReplayVerb : public Verb {
       if (!torch) parsed->tie_rule = loaded->settings.tie_rule;
       view_.settings = *parsed;
     }
+    if (view_.settings.cuda_malloc_async) {
+      return UsageError(
+          "backend:cudaMallocAsync is the driver's allocator, which PyTorch's settings do not "
+          "reach: what it would do cannot be played");
+    }
     view_.what_if = view_.spec.total.has_value() || torch || conf_option_->Given() || view_.scale ||
                     view_.search;
     if (!with_.empty()) {
@@ -111,6 +116,7 @@ class ReplayVerb : public Verb {
     } else if (!total_.empty()) {
       const auto total = ParseBytes(total_);
       if (!total) return tl::make_unexpected(total.error());
+      if (*total <= Bytes(0)) return UsageError("--total takes a size above 0, not " + total_);
       view_.spec.total = *total;
     }
     if (!other_.empty()) {
@@ -218,7 +224,11 @@ class ReplayVerb : public Verb {
     recorded.roundup_power2_divisions = view_.settings.roundup_power2_divisions;
     std::optional<RecordedSettings> settings = std::move(recorded);
     std::swap(loaded.recording->settings, settings);
+    Generation generation = {{view_.settings.torch.major, view_.settings.torch.minor},
+                             {view_.settings.torch.major, view_.settings.torch.minor}};
+    std::swap(loaded.recording->generation, generation);
     const Status status = WriteFile(write_, snapshot::WriteSnapshot(*loaded.recording));
+    std::swap(loaded.recording->generation, generation);
     std::swap(loaded.recording->settings, settings);
     std::swap(loaded.recording->devices, written_);
     return status;

@@ -186,6 +186,21 @@ RC_GTEST_PROP(PickleReader, AnyBytesEndInAnAnswer, (std::string bytes)) {
   if (!recording) RC_ASSERT(recording.error().kind == ErrorKind::kUnreadable);
 }
 
+// A reader tells versions apart by the keys that each added.
+TEST(WriteSnapshot, HasTheKeysOfItsVersion) {
+  auto recording = Read(Snapshot(Event("alloc", kBase, 512),
+                                 Segment(kBase, 2 << 20, RecordedBlockOf(2 << 20, "inactive"))));
+  ASSERT_TRUE(recording.has_value());
+  for (const int minor : {7, 8, 9, 11, 12}) {
+    recording->generation = {{2, minor}, {2, minor}};
+    const auto again = Read(WriteSnapshot(*recording));
+    ASSERT_TRUE(again.has_value()) << again.error().message;
+    EXPECT_LE(again->generation.earliest, std::pair(2, minor));
+    EXPECT_GE(again->generation.latest, std::pair(2, minor));
+    EXPECT_TRUE(again->unknown_keys.empty());
+  }
+}
+
 RC_GTEST_PROP(WriteSnapshot, WhatIsWrittenIsReadBack, ()) {
   std::string events;
   const int count = *rc::gen::inRange(0, 2500);

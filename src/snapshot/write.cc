@@ -226,11 +226,7 @@ class SnapshotWriter {
     p_.Text("segment_type");
     p_.Text(segment.is_small ? "small" : "large");
     p_.Text("segment_pool_id");
-    const auto pool = segment.pool_group < in_.pools.size() ? in_.pools[segment.pool_group]
-                                                            : std::pair<int64_t, int64_t>{0, 0};
-    p_.Number(static_cast<uint64_t>(std::max<int64_t>(pool.first, 0)));
-    p_.Number(static_cast<uint64_t>(std::max<int64_t>(pool.second, 0)));
-    p_.Op(kTuple2);
+    WritePool(segment.pool_group);
     p_.Text("is_expandable");
     p_.Bool(segment.is_expandable);
     p_.Text("frames");
@@ -272,9 +268,34 @@ class SnapshotWriter {
                           ? static_cast<uint64_t>(std::max<int64_t>(device.times_us[i], 0))
                           : i);
       WriteStack(device.trace, event);
+      WriteNewerKeys(device, event, i);
       p_.CloseDict();
     }
     p_.CloseList();
+  }
+
+  // What later versions added; by these keys a reader tells them apart.
+  bool IsFrom(int minor) const { return in_.generation.latest >= std::pair(2, minor); }
+  void WriteNewerKeys(const DeviceRecording& device, const Event& event, size_t i) {
+    if (IsFrom(8)) {
+      p_.Text("compile_context");
+      p_.Text("N/A");
+    }
+    if (IsFrom(10)) {
+      p_.Text("user_metadata");
+      p_.Text(i < device.metadata.size() ? in_.strings[device.metadata[i]] : std::string_view());
+    }
+    if (IsFrom(12)) {
+      p_.Text("pool_id");
+      WritePool(device.trace.PoolGroupOf(event.allocation));
+    }
+  }
+  void WritePool(uint16_t group) {
+    const auto [a, b] =
+        group < in_.pools.size() ? in_.pools[group] : std::pair<int64_t, int64_t>{0, 0};
+    p_.Number(static_cast<uint64_t>(std::max<int64_t>(a, 0)));
+    p_.Number(static_cast<uint64_t>(std::max<int64_t>(b, 0)));
+    p_.Op(kTuple2);
   }
 
   void WriteSettings() {
@@ -293,6 +314,15 @@ class SnapshotWriter {
     p_.Real(settings.garbage_collection_threshold.value_or(0));
     p_.Text("expandable_segments");
     p_.Bool(settings.expandable_segments.value_or(false));
+    p_.Text("release_lock_on_cudamalloc");
+    p_.Bool(false);
+    p_.Text("pinned_use_cuda_host_register");
+    p_.Bool(false);
+    Pair("pinned_num_register_threads", uint64_t{1});
+    if (IsFrom(9)) {
+      p_.Text("graph_capture_record_stream_reuse");
+      p_.Bool(false);
+    }
     p_.Text("roundup_power2_divisions");
     p_.OpenDict();
     const auto divisions = settings.roundup_power2_divisions.value_or(std::array<uint32_t, 16>{});
