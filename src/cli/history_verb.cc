@@ -1,7 +1,6 @@
 // `vramcast history`: what watches and runs have recorded.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
