@@ -53,11 +53,19 @@ class GrowthDetector {
   Growth Assess(std::optional<Bytes> capacity) const;
 
  private:
+  void Tick(double time);
+  Growth Judge(std::optional<Bytes> capacity) const;
+
   Floor floor_;
   Noise noise_;
-  double first_time_ = 0;
   double last_time_ = 0;
+  double usual_gap_ = 0;  // between samples
+  double clock_ = 0;      // seconds since the first sample, gaps left out
   Peaks peaks_;
+  // The last verdict, and the number of samples from which on it is made anew.
+  mutable Growth judged_;
+  mutable std::optional<Bytes> judged_capacity_;
+  mutable int64_t due_ = 0;
 };
 
 }  // namespace vramcast::monitor
