@@ -146,10 +146,11 @@ double GoneOn(double grown, const Stretch& stretch, double since, double now) {
 double PartForAlarm(double samples, const Stretch& stretch) {
   constexpr double kNever = 2;
   const double rises = stretch.effective();
+  const double spread = std::min(rises, stretch.spread());
   const bool equal = static_cast<double>(stretch.rises.size()) < 1.35 * rises;
-  if (samples < 100 || rises < (equal ? 6.5 : 11)) return kNever;
+  if (samples < 100 || (spread < 9 && !(equal && rises > 6.5))) return kNever;
   if (samples < 200) return 0.5;
-  if (samples < 3000 || rises < 30) return 0.42;
+  if (samples < 3000 || spread < 15) return 0.42;
   return 0.3;
 }
 

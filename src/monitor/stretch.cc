@@ -14,6 +14,14 @@ double Median(std::vector<double> values) {
   return *middle;
 }
 
+// As many equal ones would be as telling.
+double Effective(const std::vector<double>& sizes) {
+  double sum = 0;
+  double squares = 0;
+  for (const double size : sizes) sum += size, squares += size * size;
+  return squares > 0 ? sum * sum / squares : 0;
+}
+
 // How far the growth has run ahead of a straight line from the beginning to the end, and how far it
 // has lagged behind it, as parts of all growth: the one-sided distances of Kolmogorov and Smirnov.
 struct Distance {
@@ -68,22 +76,29 @@ double Stretch::sum() const {
 }
 
 double Stretch::effective() const {
-  double squares = 0;
-  for (const Rise& rise : rises) squares += rise.size * rise.size;
-  return squares > 0 ? sum() * sum() / squares : 0;
+  std::vector<double> sizes;
+  for (const Rise& rise : rises) sizes.push_back(rise.size);
+  return Effective(sizes);
 }
+
+std::vector<double> Stretch::SumsOfParts(size_t parts) const {
+  std::vector<double> sums(parts, 0.0);
+  const auto count = static_cast<double>(parts);
+  for (const Rise& rise : rises) {
+    const double at = std::ceil((rise.time - begin) / length() * count) - 1;
+    sums[static_cast<size_t>(std::clamp(at, 0.0, count - 1))] += rise.size;
+  }
+  return sums;
+}
+
+double Stretch::spread() const { return Effective(SumsOfParts(24)); }
 
 double Stretch::typical_sum() const {
   constexpr double kRisesInPart = 2;
   constexpr double kFewestParts = 3, kMostParts = 16;
   constexpr double kAboveMedian = 1.4;
   const double parts = std::floor(std::clamp(effective() / kRisesInPart, kFewestParts, kMostParts));
-  std::vector<double> sums(static_cast<size_t>(parts), 0.0);
-  for (const Rise& rise : rises) {
-    const double at = std::ceil((rise.time - begin) / length() * parts) - 1;
-    sums[static_cast<size_t>(std::clamp(at, 0.0, parts - 1))] += rise.size;
-  }
-  return std::min(sum(), kAboveMedian * parts * Median(std::move(sums)));
+  return std::min(sum(), kAboveMedian * parts * Median(SumsOfParts(static_cast<size_t>(parts))));
 }
 
 std::optional<Stretch> SteadyStretch(const std::vector<Rise>& rises, double begin, double end) {

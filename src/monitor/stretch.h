@@ -21,8 +21,13 @@ struct Stretch {
   double sum() const;
   // As many equal rises would be as telling: the square of the sum over the sum of the squares.
   double effective() const;
+  // The same for 24 equal parts of the time: many rises close together count as few.
+  double spread() const;
   // The sum without what single times contribute far more than the usual: a jump, a short ramp.
   double typical_sum() const;
+
+ private:
+  std::vector<double> SumsOfParts(size_t parts) const;
 };
 
 // The longest stretch up to `end` in which the rises come steadily enough for a process whose rises
