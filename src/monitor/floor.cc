@@ -15,6 +15,7 @@ void Floor::Add(double time, double value, double least) {
     steps_.pop_back();
   }
   steps_.push_back({since, value, first});
+  if (steps_.size() == 1) last_at_bottom_ = time;
   ++samples_;
   if (steps_.size() > kMostSteps) Forget();
 }

@@ -27,6 +27,8 @@ class Floor {
   // Increasing in time and level; the last is the newest sample. Empty before the first.
   const std::vector<Step>& steps() const { return steps_; }
   int64_t samples() const { return samples_; }
+  // When the series was last at the level of the first step.
+  double last_at_bottom() const { return last_at_bottom_; }
 
   // For how many samples the series has stayed above the floor before it came back, at most; what
   // happened only once does not count. What has not held for longer may be a tooth or an evaluation.
@@ -38,6 +40,7 @@ class Floor {
 
   std::vector<Step> steps_;
   int64_t samples_ = 0;
+  double last_at_bottom_ = 0;
   // By powers of two of their length.
   struct Absences {
     int64_t count = 0;

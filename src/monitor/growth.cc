@@ -2,134 +2,45 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
 
+#include "monitor/held.h"
 #include "monitor/stretch.h"
 
 namespace vramcast::monitor {
 namespace {
 
 constexpr int64_t kFewestSamples = 12;
-constexpr int64_t kHold = 4;            // samples that a rise must have held
+constexpr int64_t kHold = 4;            // samples that a rise must have held at least
 constexpr double kLeastRise = 1 << 20;  // half of PyTorch's smallest segment
 constexpr double kJitters = 4;          // of the usual jitter: what is less may be chance
 constexpr double kLeastGrowth = 24.0 * (1 << 20);
 
-// The part of the floor that has held: its rises, each larger than the noise, and its end.
-struct Held {
-  std::vector<Rise> rises;
-  double level = 0;
-  double time = 0;  // until when
+// How far samples have stood above the floor: since a moment exactly; before it, where the floor is no
+// longer known, above the mean of their time.
+struct Heights {
+  double before = 0, since = 0;
+  double highest() const { return std::max(before, since); }
 };
-Held HeldFloor(const Floor& floor, double least, int64_t hold) {
-  const std::vector<Floor::Step>& steps = floor.steps();
-  Held held{.level = steps.front().level, .time = steps.front().time};
-  for (size_t i = 1; i < steps.size(); ++i) {
-    if (floor.samples() - steps[i].index < hold) break;
-    held.time = steps[i].time;
-    if (steps[i].level - held.level < least) continue;
-    held.rises.push_back({steps[i].time, steps[i].level - held.level});
-    held.level = steps[i].level;
-  }
-  return held;
-}
-
-// The level of the floor at a moment.
-double LevelAt(const std::vector<Floor::Step>& steps, double time) {
-  const auto after =
-      std::upper_bound(steps.begin(), steps.end(), time,
-                       [](double wanted, const Floor::Step& step) { return wanted < step.time; });
-  return after == steps.begin() ? steps.front().level : std::prev(after)->level;
-}
-
-// How far samples have stood above the floor.
-double Height(const Floor& floor, const Peaks& peaks, double begin) {
-  double height = 0;
+Heights HeightsAround(const Floor& floor, const Peaks& peaks, double moment) {
+  Heights heights;
   for (const Peaks::Peak& peak : peaks.peaks()) {
-    if (peak.time < begin) continue;
-    height = std::max(height, peak.value - LevelAt(floor.steps(), peak.time));
+    if (peak.time < moment) {
+      heights.before = std::max(heights.before, peak.value - peak.mean);
+    } else {
+      heights.since = std::max(heights.since, peak.value - LevelAt(floor, peak.time));
+    }
   }
-  return height;
+  return heights;
 }
 
 // What counts as a rise: not so little that jitter makes most of them.
-double LeastRise(const Floor& floor, std::optional<Bytes> capacity) {
+double LeastRise(const Floor& floor, std::optional<double> capacity) {
   constexpr double kRises = 64;  // in all growth, or in what is left
   const double level = floor.steps().back().level;
   double least = (level - floor.steps().front().level) / kRises;
-  if (capacity) {
-    least = std::min(least, (static_cast<double>(capacity->count()) - level) / kRises);
-  }
+  if (capacity) least = std::min(least, (*capacity - level) / kRises);
   return std::max(kLeastRise, least);
-}
-
-double Square(double x) { return x * x; }
-
-// Squared coefficient of variation.
-double Variation(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  const double mean = sum / static_cast<double>(values.size());
-  double squares = 0;
-  for (const double value : values) squares += Square(value - mean);
-  return squares / static_cast<double>(values.size()) / Square(mean);
-}
-
-// The rate of a renewal process with rewards: the spread of sizes and gaps says how sure it is.
-struct Rate {
-  double value = 0;
-  double variation = 0;  // squared, of one rise
-  double mean_rise = 0;
-};
-Rate RateOf(const Stretch& stretch) {
-  std::vector<double> sizes;
-  std::vector<double> gaps;
-  double last = stretch.begin;
-  for (const Rise& rise : stretch.rises) {
-    sizes.push_back(rise.size);
-    gaps.push_back(std::max(rise.time - last, 1e-9));
-    last = rise.time;
-  }
-  const auto count = static_cast<double>(sizes.size());
-  return {.value = stretch.sum() / std::max(stretch.length(), 1e-9),
-          .variation = Variation(sizes) + Variation(gaps),
-          .mean_rise = stretch.sum() / count};
-}
-
-constexpr double kSigmas = 2.2;       // two-sided 97 %
-constexpr double kModelError = 0.08;  // growth is never exactly steady
-
-Interval Around(double value, double relative) {
-  const double infinite = std::numeric_limits<double>::infinity();
-  return {.value = value,
-          .low = value / (1 + relative),
-          .high = relative < 1 ? value / (1 - relative) : infinite};
-}
-
-void Predict(const Stretch& stretch, std::optional<double> headroom, Growth* growth) {
-  const Rate rate = RateOf(stretch);
-  const auto rises = static_cast<double>(stretch.rises.size());
-  const double seen = (rate.variation + 1 / rises) / rises;
-  const double relative = kSigmas * std::sqrt(seen) + kModelError;
-  growth->bytes_per_second = Interval{.value = rate.value,
-                                      .low = rate.value * std::max(0.0, 1 - relative),
-                                      .high = rate.value * (1 + relative)};
-  if (!headroom) return;
-  // What is still to come varies as well, and ends within one rise.
-  const double left = std::max(*headroom / rate.mean_rise, 1.0);
-  const double coming = rate.variation / left + 1 / Square(left);
-  growth->seconds_left =
-      Around(*headroom / rate.value, kSigmas * std::sqrt(seen + coming) + kModelError);
-}
-
-// The level that has held for so many samples.
-double Newest(const Floor& floor, int64_t hold) {
-  const std::vector<Floor::Step>& steps = floor.steps();
-  for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
-    if (floor.samples() - step->index >= hold) return step->level;
-  }
-  return steps.front().level;
 }
 
 // The growth until now: what has risen since the end of the stretch, and has not had the time to
@@ -155,6 +66,16 @@ double PartForAlarm(double samples, const Stretch& stretch) {
 }
 
 }  // namespace
+
+// What a series looks like if a rise counts that has held for so many samples.
+struct GrowthDetector::Look {
+  Held held;
+  std::vector<Rise> jumps;
+  std::optional<Stretch> stretch;
+  Heights heights;
+  std::optional<double> room;
+  bool certain = false;
+};
 
 std::string_view GrowthName(GrowthKind kind) {
   switch (kind) {
@@ -207,48 +128,63 @@ Growth GrowthDetector::Assess(std::optional<Bytes> capacity) const {
   return judged_;
 }
 
+GrowthDetector::Look GrowthDetector::LookAt(std::optional<double> capacity, int64_t hold,
+                                            bool above_peaks) const {
+  Look look{.held = HeldFloor(floor_, LeastRise(floor_, capacity), hold)};
+  look.jumps = TakeJumps(&look.held.rises, look.held.begin);
+  // What rose later than this has not had the time to hold.
+  const double per_sample = clock_ / static_cast<double>(floor_.samples());
+  const double until = clock_ - static_cast<double>(hold) * per_sample;
+  look.stretch = SteadyStretch(look.held.rises, look.held.begin, until);
+  const double begin = look.stretch ? look.stretch->begin : look.held.begin;
+  look.heights = HeightsAround(floor_, peaks_, begin);
+  const double least = std::max(kLeastGrowth, kJitters * noise_.Median());
+  if (look.stretch && look.stretch->sum() < least) look.stretch.reset();
+  if (!look.stretch || !capacity) return look;
+  const Stretch& stretch = *look.stretch;
+  // The floor has gone on rising since the last rise that has held.
+  const double now =
+      look.held.level + stretch.sum() / stretch.length() * (clock_ - look.held.time);
+  look.room = std::max(*capacity - now - look.heights.highest(), 0.0);
+  double grown = GoneOn(stretch.typical_sum(), stretch,
+                        LevelHeld(floor_, kHold) - look.held.level, clock_);
+  if (above_peaks) grown -= look.heights.before;
+  const double samples = stretch.length() / std::max(per_sample, 1e-9);
+  look.certain = grown > 0 && grown >= PartForAlarm(samples, stretch) * (grown + *look.room);
+  return look;
+}
+
 Growth GrowthDetector::Judge(std::optional<Bytes> capacity) const {
   Growth growth{.samples = floor_.samples()};
   if (growth.samples < kFewestSamples) return growth;
+  std::optional<double> limit;
+  if (capacity) limit = static_cast<double>(capacity->count());
 
+  // A rise counts once it has held for longer than any tooth or evaluation; and at once, if all
+  // rises together are more than what any of them reached.
   const int64_t hold = std::max(kHold, 3 * floor_.longest_absence() / 2);
-  const int64_t held_for = std::min(hold, growth.samples / 4);
-  Held held = HeldFloor(floor_, LeastRise(floor_, capacity), held_for);
-  // What rose later than this has not had the time to hold.
-  const double per_sample = clock_ / static_cast<double>(growth.samples);
-  const double until = clock_ - static_cast<double>(held_for) * per_sample;
-  const double begin = floor_.steps().front().time;  // what was before lies under the floor's begin
-  const std::vector<Rise> jumps = TakeJumps(&held.rises, begin);
-  const std::optional<Stretch> stretch = SteadyStretch(held.rises, begin, until);
-  const double height = Height(floor_, peaks_, stretch ? stretch->begin : begin);
-  growth.floor = Bytes(static_cast<int64_t>(held.level));
-  growth.peak = Bytes(static_cast<int64_t>(held.level + height));
-  if (!stretch || stretch->sum() < std::max(kLeastGrowth, kJitters * noise_.Median())) {
+  Look look = LookAt(limit, std::min(hold, growth.samples / 4), false);
+  if (!look.certain && hold > 2 * kHold) {
+    if (Look quick = LookAt(limit, kHold, true); quick.certain) look = std::move(quick);
+  }
+  growth.floor = Bytes(static_cast<int64_t>(look.held.level));
+  growth.peak = Bytes(static_cast<int64_t>(look.held.level + look.heights.highest()));
+  if (!look.stretch) {
     growth.kind = GrowthKind::kSteady;
-    if (!jumps.empty()) {
+    if (!look.jumps.empty()) {
       growth.kind = GrowthKind::kJumped;
-      growth.jump = Bytes(static_cast<int64_t>(jumps.back().size));
+      growth.jump = Bytes(static_cast<int64_t>(look.jumps.back().size));
     }
     return growth;
   }
-  growth.rises = static_cast<int64_t>(stretch->rises.size());
-  growth.grown = Bytes(static_cast<int64_t>(stretch->sum()));
-  growth.seconds = stretch->length();
   growth.kind = GrowthKind::kGrowing;
-  std::optional<double> headroom;
-  if (capacity) {
-    // The floor has gone on rising since the last rise that has held.
-    const double now = held.level + stretch->sum() / stretch->length() * (clock_ - held.time);
-    headroom = std::max(static_cast<double>(capacity->count()) - now - height, 0.0);
-  }
-  Predict(*stretch, headroom, &growth);
-
-  // How much of what was left is gone: a ramp of the load tends to end before that.
-  const double judged = stretch->length() / std::max(per_sample, 1e-9);  // samples in the stretch
-  const double typical =
-      GoneOn(stretch->typical_sum(), *stretch, Newest(floor_, kHold) - held.level, clock_);
-  const double gone = headroom ? typical / (typical + *headroom) : 0;
-  growth.certain = gone >= PartForAlarm(judged, *stretch);
+  growth.certain = look.certain;
+  growth.rises = static_cast<int64_t>(look.stretch->rises.size());
+  growth.grown = Bytes(static_cast<int64_t>(look.stretch->sum()));
+  growth.seconds = look.stretch->length();
+  const Outlook outlook = LookAhead(*look.stretch, look.room);
+  growth.bytes_per_second = outlook.bytes_per_second;
+  growth.seconds_left = outlook.seconds_left;
   return growth;
 }
 

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "monitor/floor.h"
 #include "monitor/noise.h"
+#include "monitor/outlook.h"
 #include "monitor/peaks.h"
 
 namespace vramcast::monitor {
@@ -22,10 +23,6 @@ enum class GrowthKind : uint8_t {
   kGrowing,  // keeps going up
 };
 std::string_view GrowthName(GrowthKind kind);  // "too_early", "steady", "jumped", "growing"
-
-struct Interval {
-  double value = 0, low = 0, high = 0;
-};
 
 struct Growth {
   GrowthKind kind = GrowthKind::kTooEarly;
@@ -54,6 +51,9 @@ class GrowthDetector {
 
  private:
   void Tick(double time);
+  struct Look;
+  // `above_peaks`: only growth above what samples reached before it counts.
+  Look LookAt(std::optional<double> capacity, int64_t hold, bool above_peaks) const;
   Growth Judge(std::optional<Bytes> capacity) const;
 
   Floor floor_;

@@ -105,14 +105,19 @@ std::optional<Stretch> SteadyStretch(const std::vector<Rise>& rises, double begi
   constexpr size_t kBeginnings = 32;
   if (rises.size() < kFewestRises) return std::nullopt;
   const size_t apart = std::max<size_t>(1, rises.size() / kBeginnings);
+  std::optional<Stretch> best;
+  double most = -1;
   // First from the very beginning, then from one rise after another.
-  for (size_t first = 0; first + kFewestRises <= rises.size();) {
+  for (size_t first = 0; first + kFewestRises <= rises.size(); first += first == 0 ? 1 : apart) {
     Stretch stretch{.begin = first == 0 ? begin : rises[first - 1].time, .end = end, .rises = {}};
     stretch.rises.assign(rises.begin() + static_cast<ptrdiff_t>(first), rises.end());
-    if (stretch.length() > 0 && IsSteady(stretch)) return stretch;
-    first += first == 0 ? 1 : apart;
+    if (stretch.length() <= 0 || !IsSteady(stretch)) continue;
+    if (const double typical = stretch.typical_sum(); typical > most) {
+      most = typical;
+      best = std::move(stretch);
+    }
   }
-  return std::nullopt;
+  return best;
 }
 
 std::vector<Rise> TakeJumps(std::vector<Rise>* rises, double begin) {

@@ -6,12 +6,9 @@
 #include <optional>
 #include <vector>
 
-namespace vramcast::monitor {
+#include "monitor/held.h"
 
-struct Rise {
-  double time = 0;
-  double size = 0;  // bytes
-};
+namespace vramcast::monitor {
 
 struct Stretch {
   double begin = 0, end = 0;
@@ -25,13 +22,13 @@ struct Stretch {
   double spread() const;
   // The sum without what single times contribute far more than the usual: a jump, a short ramp.
   double typical_sum() const;
-
- private:
+  // The growth within each of so many equal parts of the time.
   std::vector<double> SumsOfParts(size_t parts) const;
 };
 
-// The longest stretch up to `end` in which the rises come steadily enough for a process whose rises
-// come by chance at a constant rate, and have not stopped. Nothing: there is none.
+// The stretch up to `end` in which the rises come steadily enough for a process whose rises come by
+// chance at a constant rate, and have not stopped: of those that begin at one rise or another, the
+// one whose typical sum is largest. Nothing: there is none.
 std::optional<Stretch> SteadyStretch(const std::vector<Rise>& rises, double begin, double end);
 
 // Takes out the rises that are far above the usual one and far steeper: a new phase, not the growth.
