@@ -40,14 +40,18 @@ int64_t Floor::longest_absence() const {
 }
 
 void Floor::Forget() {
-  // The newest stay, and what begins a long plateau; of the rest what lies evenly over the time.
+  // The newest stay, what begins a long plateau, and what is far above the one before; of the rest
+  // what lies evenly over the time.
   constexpr size_t kRecent = 64;
   constexpr int64_t kOlder = 160;
+  constexpr double kFar = 1.0 / 32;
+  const double far = kFar * (steps_.back().level - steps_.front().level);
   const int64_t apart = (steps_.back().index - steps_.front().index) / kOlder + 1;
   size_t kept = 1;
   for (size_t i = 1; i < steps_.size(); ++i) {
     const bool recent = i + kRecent >= steps_.size();
-    if (recent || steps_[i].index - steps_[kept - 1].index >= apart ||
+    if (recent || steps_[i].level - steps_[kept - 1].level >= far ||
+        steps_[i].index - steps_[kept - 1].index >= apart ||
         steps_[i + 1].index - steps_[i].index >= apart) {
       steps_[kept++] = steps_[i];
     }

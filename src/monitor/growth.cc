@@ -59,7 +59,7 @@ double PartForAlarm(double samples, const Stretch& stretch) {
   const double rises = stretch.effective();
   const double spread = std::min(rises, stretch.spread());
   const bool equal = static_cast<double>(stretch.rises.size()) < 1.35 * rises;
-  if (samples < 100 || (spread < 9 && !(equal && rises > 6.5))) return kNever;
+  if (samples < 100 || spread < (equal ? 6 : 9)) return kNever;
   if (samples < 200) return 0.5;
   if (samples < 3000 || spread < 15) return 0.42;
   return 0.3;
