@@ -22,6 +22,22 @@ double Effective(const std::vector<double>& sizes) {
   return squares > 0 ? sum * sum / squares : 0;
 }
 
+// What the growth would be if all times were like the middle one.
+double MedianSum(const Stretch& stretch) {
+  constexpr double kRisesInPart = 2;
+  constexpr double kFewestParts = 3, kMostParts = 16;
+  const double parts =
+      std::floor(std::clamp(stretch.effective() / kRisesInPart, kFewestParts, kMostParts));
+  return parts * Median(stretch.SumsOfParts(static_cast<size_t>(parts)));
+}
+
+// How well it is explained by steady growth alone.
+double Merit(const Stretch& stretch) {
+  const double sum = stretch.sum();
+  const double middle = std::min(MedianSum(stretch), sum);
+  return middle - (sum - middle) / 2;
+}
+
 // How far the growth has run ahead of a straight line from the beginning to the end, and how far it
 // has lagged behind it, as parts of all growth: the one-sided distances of Kolmogorov and Smirnov.
 struct Distance {
@@ -94,11 +110,8 @@ std::vector<double> Stretch::SumsOfParts(size_t parts) const {
 double Stretch::spread() const { return Effective(SumsOfParts(24)); }
 
 double Stretch::typical_sum() const {
-  constexpr double kRisesInPart = 2;
-  constexpr double kFewestParts = 3, kMostParts = 16;
   constexpr double kAboveMedian = 1.4;
-  const double parts = std::floor(std::clamp(effective() / kRisesInPart, kFewestParts, kMostParts));
-  return std::min(sum(), kAboveMedian * parts * Median(SumsOfParts(static_cast<size_t>(parts))));
+  return std::min(sum(), kAboveMedian * MedianSum(*this));
 }
 
 std::optional<Stretch> SteadyStretch(const std::vector<Rise>& rises, double begin, double end) {
@@ -106,14 +119,14 @@ std::optional<Stretch> SteadyStretch(const std::vector<Rise>& rises, double begi
   if (rises.size() < kFewestRises) return std::nullopt;
   const size_t apart = std::max<size_t>(1, rises.size() / kBeginnings);
   std::optional<Stretch> best;
-  double most = -1;
+  double most = 0;
   // First from the very beginning, then from one rise after another.
   for (size_t first = 0; first + kFewestRises <= rises.size(); first += first == 0 ? 1 : apart) {
     Stretch stretch{.begin = first == 0 ? begin : rises[first - 1].time, .end = end, .rises = {}};
     stretch.rises.assign(rises.begin() + static_cast<ptrdiff_t>(first), rises.end());
     if (stretch.length() <= 0 || !IsSteady(stretch)) continue;
-    if (const double typical = stretch.typical_sum(); typical > most) {
-      most = typical;
+    if (const double merit = Merit(stretch); !best || merit > most) {
+      most = merit;
       best = std::move(stretch);
     }
   }

@@ -28,7 +28,7 @@ struct Stretch {
 
 // The stretch up to `end` in which the rises come steadily enough for a process whose rises come by
 // chance at a constant rate, and have not stopped: of those that begin at one rise or another, the
-// one whose typical sum is largest. Nothing: there is none.
+// one with most growth and least that steady growth does not explain. Nothing: there is none.
 std::optional<Stretch> SteadyStretch(const std::vector<Rise>& rises, double begin, double end);
 
 // Takes out the rises that are far above the usual one and far steeper: a new phase, not the growth.
