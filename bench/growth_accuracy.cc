@@ -1,12 +1,12 @@
-// How well growth is told from everything that looks like it, on made-up series (growth_series.h says
-// which), and how well other rules tell it (growth_rivals.h). Prints by kind how many leaks were
-// found before 60 % of what they take was gone, how many series without a leak raised an alarm, and
-// how often the foretold end lay within its interval. An alarm before a leak has begun is a false
-// one. Series of both sorts alternate.
+// How well growth is told from everything that looks like it, on made-up series (growth_series.h
+// says which), and how well other rules tell it (growth_rivals.h). Prints by kind how many leaks
+// were found before 60 % of what they take was gone, how many series without a leak raised an
+// alarm, and how often the foretold end lay within its interval. An alarm before a leak has begun
+// is a false one. Series of both sorts alternate.
 //
-// Usage: growth_accuracy [SEED [SERIES [RULE]]]. Seed 1 is the one that thresholds are tuned on. RULE:
-// ours, all (the default).
-#include <algorithm>
+// Usage: growth_accuracy [SEED [SERIES [RULE]]]. Seed 1 is the one that thresholds are tuned on.
+// RULE: ours, all (the default).
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -29,6 +29,7 @@ using growth_bench::Series;
 using vramcast::Bytes;
 using vramcast::monitor::Growth;
 using vramcast::monitor::GrowthDetector;
+using vramcast::monitor::GrowthKind;
 
 class Ours : public Rule {
  public:
@@ -40,23 +41,29 @@ class Ours : public Rule {
   std::optional<Alarm> Add(double time, double used) override {
     detector_.Add(time, Bytes(static_cast<int64_t>(used)));
     const Growth growth = detector_.Assess(capacity_);
+    grows_ = growth.kind == GrowthKind::kGrowing;
     if (!growth.certain) return std::nullopt;
     if (!growth.seconds_left) return Alarm{};
     return Alarm{.low = growth.seconds_left->low, .high = growth.seconds_left->high};
   }
+  bool grows() const override { return grows_; }
 
  private:
+  bool grows_ = false;
   GrowthDetector detector_;
   Bytes capacity_;
 };
 
 struct Score {
   int series = 0, alarms = 0, early = 0, in_time = 0, foretold = 0, within = 0;
+  int open = 0;     // intervals of the end that have none
+  int grows = 0;    // series that were called growing at some time
   double gone = 0;  // of what leaks, at the alarm, summed
 
   void operator+=(const Score& o) {
     series += o.series, alarms += o.alarms, early += o.early, in_time += o.in_time;
     foretold += o.foretold, within += o.within, gone += o.gone;
+    open += o.open, grows += o.grows;
   }
 };
 using Scores = std::map<std::string, Score>;
@@ -74,9 +81,11 @@ void Judge(const Series& series, int number, Rule* rule, Score* score) {
     std::printf("# %d %s: %s at %zu of %zu (leak %zu, late %zu), %.2f\n", number,
                 series.kind.c_str(), what, at, series.points.size(), begun, too_late, gone);
   };
+  bool grew = false;
   for (size_t i = 0; i < series.points.size(); ++i) {
     const growth_bench::Point& point = series.points[i];
     const std::optional<Alarm> alarm = rule->Add(point.time, point.used);
+    if (rule->grows() && !grew) ++score->grows, grew = true;
     if (!alarm) continue;
     ++score->alarms;
     if (!series.leaks || i < begun) {
@@ -93,6 +102,7 @@ void Judge(const Series& series, int number, Rule* rule, Score* score) {
     }
     if (alarm->low && alarm->high) {
       ++score->foretold;
+      if (std::isinf(*alarm->high)) ++score->open;
       const double left = series.points.back().time - point.time;
       if (left >= *alarm->low && left <= *alarm->high) {
         ++score->within;
@@ -128,10 +138,10 @@ void Print(std::string_view rule, const Scores& leaks, const Scores& others) {
   std::printf("\n%.*s\n%-17s %6s %9s %8s %11s\n", static_cast<int>(rule.size()), rule.data(),
               "leak", "series", "in time", "gone", "ETA within");
   for (const auto& [kind, score] : leaks) PrintLeak(kind.c_str(), score);
-  std::printf("%-17s %6s %9s\n", "no leak", "series", "alarms");
+  std::printf("%-17s %6s %9s %14s\n", "no leak", "series", "alarms", "called growing");
   for (const auto& [kind, score] : others) {
-    std::printf("%-17s %6d %8.2f%%\n", kind.c_str(), score.series,
-                Percent(score.early, score.series));
+    std::printf("%-17s %6d %8.2f%% %13.1f%%\n", kind.c_str(), score.series,
+                Percent(score.early, score.series), Percent(score.grows, score.series));
   }
 }
 
@@ -153,20 +163,23 @@ int main(int argc, char** argv) {
   std::vector<Scores> leaks(rules.size()), others(rules.size());
   growth_bench::Dice dice(seed);
   for (int n = 0; n < count; ++n) {
-    const Series series = n % 2 == 0 ? growth_bench::MakeLeak(&dice) : growth_bench::MakeOther(&dice);
+    const Series series =
+        n % 2 == 0 ? growth_bench::MakeLeak(&dice) : growth_bench::MakeOther(&dice);
     for (size_t r = 0; r < rules.size(); ++r) {
       Judge(series, n, rules[r].get(), &(series.leaks ? leaks : others)[r][series.kind]);
     }
   }
   std::printf("seed %llu, %d series\n", static_cast<unsigned long long>(seed), count);
   Print(rules[0]->name(), leaks[0], others[0]);
-  std::printf("\n%-13s %9s %9s %8s %11s\n", "rule", "in time", "false", "gone", "ETA within");
+  std::printf("\n%-13s %9s %9s %8s %11s %9s\n", "rule", "in time", "false", "gone", "ETA within",
+              "open end");
   for (size_t r = 0; r < rules.size(); ++r) {
     const Score found = Total(leaks[r]), wrong = Total(others[r]);
     const int alarms = found.alarms - found.early;
-    std::printf("%-13s %8.2f%% %8.2f%% %7.0f%% %10.1f%%\n", std::string(rules[r]->name()).c_str(),
-                Percent(found.in_time, found.series), Percent(wrong.early, wrong.series),
-                alarms > 0 ? 100 * found.gone / alarms : 0, Percent(found.within, found.foretold));
+    std::printf("%-13s %8.2f%% %8.2f%% %7.0f%% %10.1f%% %8.1f%%\n",
+                std::string(rules[r]->name()).c_str(), Percent(found.in_time, found.series),
+                Percent(wrong.early, wrong.series), alarms > 0 ? 100 * found.gone / alarms : 0,
+                Percent(found.within, found.foretold), Percent(found.open, found.foretold));
   }
   return 0;
 }

@@ -73,8 +73,8 @@ class Vramtop : public Rule {
   }
   bool Grows() const {
     if (rates_.size() < 3) return false;
-    const auto above = std::count_if(rates_.begin(), rates_.end(),
-                                     [](double rate) { return rate > kLeastRate; });
+    const auto above =
+        std::count_if(rates_.begin(), rates_.end(), [](double rate) { return rate > kLeastRate; });
     return static_cast<double>(above) >= 0.6 * static_cast<double>(rates_.size()) &&
            Median() > kLeastRate;
   }

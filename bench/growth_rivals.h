@@ -21,6 +21,8 @@ class Rule {
   virtual void Begin(double capacity) = 0;  // a new series
   // Whether there is an alarm after this sample.
   virtual std::optional<Alarm> Add(double time, double used) = 0;
+  // Whether it calls the memory growing, with or without an alarm.
+  virtual bool grows() const { return false; }
 };
 
 // TraceML (diagnostics: "memory creep"): over the last 10,000 steps, 50 at least, the mean of the
@@ -37,8 +39,9 @@ std::unique_ptr<Rule> MakeVramtop();
 // the Bayesian information criterion no better fit of a saturating curve; 40 % of the room gone.
 std::unique_ptr<Rule> MakeTrendTest();
 
-// A bet on each stretch of 16 samples: the minimum rises or falls. Its winnings exceed 200 by chance
-// in one of 200 series at most if both are as likely; 40 % of the room gone since they began.
+// A bet on each stretch of 16 samples: the minimum rises or falls. Its winnings exceed 200 by
+// chance in one of 200 series at most if both are as likely; 40 % of the room gone since they
+// began.
 std::unique_ptr<Rule> MakeBettingTest();
 
 }  // namespace growth_bench

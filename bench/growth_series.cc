@@ -138,9 +138,8 @@ void AddTraits(Dice* dice, double room, Run* run) {
   if (dice->Chance(0.6)) {
     const double height = dice->Scaled(0.05, 0.5) * room;
     const int length = dice->Whole(1, 60);
-    run->Add(0, [=](int i) {
-      return -height * std::max(0.0, 1.0 - static_cast<double>(i) / length);
-    });
+    run->Add(0,
+             [=](int i) { return -height * std::max(0.0, 1.0 - static_cast<double>(i) / length); });
   }
 }
 
@@ -260,7 +259,8 @@ double Dice::Normal() {
   return radius * std::cos(2 * 3.14159265358979323846 * Between(0, 1));
 }
 int Dice::Poisson(double mean) {
-  if (mean > 30) return std::max(0, static_cast<int>(std::lround(mean + std::sqrt(mean) * Normal())));
+  if (mean > 30)
+    return std::max(0, static_cast<int>(std::lround(mean + std::sqrt(mean) * Normal())));
   const double end = std::exp(-mean);
   int count = 0;
   for (double product = Between(0, 1); product > end; product *= Between(0, 1)) ++count;
@@ -399,7 +399,8 @@ Series MakeOther(Dice* dice) {
       const int stages = dice->Whole(3, 6);
       const double height = dice->Scaled(0.05, 0.35) * room;
       const int each = length / stages;
-      run.Add(height, [=](int i) { return height * std::min(i / each, stages - 1) / (stages - 1); });
+      run.Add(height,
+              [=](int i) { return height * std::min(i / each, stages - 1) / (stages - 1); });
       break;
     }
     case 11: {

@@ -14,7 +14,8 @@
 //   with records     beside the leak, the longest sequence so far takes more and more (see below)
 //   after restart    a process ends and a new one leaks
 //   beside another   another process comes and goes beside the one that leaks
-//   quick leak       any of these that fills the room in 60 to 300 samples. Until most of it is gone
+//   quick leak       any of these that fills the room in 60 to 300 samples. Until most of it is
+//   gone
 //                    nothing tells it from a load that builds up: counted apart
 //
 // Without a leak:
@@ -33,10 +34,11 @@
 //   late garbage     rises for 200 to 1500 samples by up to 15 % of the room, then is collected
 //   drift            programs on the desktop that take and give back
 //
-// What every run may have, each by chance: jitter, saw-teeth of 3 to 80 samples (equal or of varying
-// height), evaluations that come back or stay, a start-up ramp of 1 to 60 samples, rare visits of
-// another process, records of sequence lengths. How it is sampled: every step or every 2nd to
-// 10th, evenly or not, with samples missing, with gaps in which the program goes on or stands still.
+// What every run may have, each by chance: jitter, saw-teeth of 3 to 80 samples (equal or of
+// varying height), evaluations that come back or stay, a start-up ramp of 1 to 60 samples, rare
+// visits of another process, records of sequence lengths. How it is sampled: every step or every
+// 2nd to 10th, evenly or not, with samples missing, with gaps in which the program goes on or
+// stands still.
 #pragma once
 
 #include <cstddef>

@@ -21,9 +21,9 @@ void Floor::Add(double time, double value, double least) {
 }
 
 void Floor::NoteReturn(double level, double least) {
-  const auto away = std::lower_bound(
-      steps_.begin(), steps_.end(), level + least,
-      [](const Step& step, double wanted) { return step.level < wanted; });
+  const auto away =
+      std::lower_bound(steps_.begin(), steps_.end(), level + least,
+                       [](const Step& step, double wanted) { return step.level < wanted; });
   if (away == steps_.end()) return;
   const int64_t length = samples_ - away->index;
   Absences& alike =

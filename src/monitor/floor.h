@@ -31,7 +31,8 @@ class Floor {
   double last_at_bottom() const { return last_at_bottom_; }
 
   // For how many samples the series has stayed above the floor before it came back, at most; what
-  // happened only once does not count. What has not held for longer may be a tooth or an evaluation.
+  // happened only once does not count. What has not held for longer may be a tooth or an
+  // evaluation.
   int64_t longest_absence() const;
 
  private:

@@ -15,9 +15,10 @@ constexpr int64_t kHold = 4;            // samples that a rise must have held at
 constexpr double kLeastRise = 1 << 20;  // half of PyTorch's smallest segment
 constexpr double kJitters = 4;          // of the usual jitter: what is less may be chance
 constexpr double kLeastGrowth = 24.0 * (1 << 20);
+constexpr double kWideSpread = 15;  // of 24: rises all over the stretch
 
-// How far samples have stood above the floor: since a moment exactly; before it, where the floor is no
-// longer known, above the mean of their time.
+// How far samples have stood above the floor: since a moment exactly; before it, where the floor is
+// no longer known, above the mean of their time.
 struct Heights {
   double before = 0, since = 0;
   double highest() const { return std::max(before, since); }
@@ -54,15 +55,19 @@ double GoneOn(double grown, const Stretch& stretch, double since, double now) {
 // The part of the room that must be gone within a stretch of so many samples. Loads build up within
 // some hundred samples and tend to leave more than half of the room; the longer growth has been
 // going on, the less of it is needed.
-double PartForAlarm(double samples, const Stretch& stretch) {
-  constexpr double kNever = 2;
-  const double rises = stretch.effective();
-  const double spread = std::min(rises, stretch.spread());
-  const bool equal = static_cast<double>(stretch.rises.size()) < 1.35 * rises;
-  if (samples < 100 || spread < (equal ? 6 : 9)) return kNever;
+double PartForAlarm(double samples, double spread) {
   if (samples < 200) return 0.5;
-  if (samples < 3000 || spread < 15) return 0.42;
+  if (samples < 3000 || spread < kWideSpread) return 0.42;
   return 0.3;
+}
+
+double SpreadOf(const Stretch& stretch) { return std::min(stretch.effective(), stretch.spread()); }
+
+// Enough rises, far enough apart, to tell growth from a few jumps; fewer do if they are alike.
+bool IsTelling(const Stretch& stretch, double samples) {
+  const double effective = stretch.effective();
+  const bool alike = static_cast<double>(stretch.rises.size()) < 1.35 * effective;
+  return samples >= 100 && SpreadOf(stretch) >= (alike ? 6 : 9);
 }
 
 }  // namespace
@@ -74,8 +79,25 @@ struct GrowthDetector::Look {
   std::optional<Stretch> stretch;
   Heights heights;
   std::optional<double> room;
+  double samples = 0;  // in the stretch
+  double grown = 0;    // typically, until now
   bool certain = false;
+
+  GrowthKind Kind() const;
 };
+
+GrowthKind GrowthDetector::Look::Kind() const {
+  constexpr double kLong = 1000;         // samples: longer than a load builds up
+  constexpr double kWorthSaying = 0.05;  // of the room
+  if (certain) return GrowthKind::kGrowing;
+  if (stretch && IsTelling(*stretch, samples)) {
+    if (!room || (samples >= kLong && SpreadOf(*stretch) >= kWideSpread)) {
+      return GrowthKind::kGrowing;
+    }
+  }
+  if (stretch && (!room || grown >= kWorthSaying * (grown + *room))) return GrowthKind::kTooEarly;
+  return jumps.empty() ? GrowthKind::kSteady : GrowthKind::kJumped;
+}
 
 std::string_view GrowthName(GrowthKind kind) {
   switch (kind) {
@@ -140,17 +162,18 @@ GrowthDetector::Look GrowthDetector::LookAt(std::optional<double> capacity, int6
   look.heights = HeightsAround(floor_, peaks_, begin);
   const double least = std::max(kLeastGrowth, kJitters * noise_.Median());
   if (look.stretch && look.stretch->sum() < least) look.stretch.reset();
-  if (!look.stretch || !capacity) return look;
+  if (!look.stretch) return look;
   const Stretch& stretch = *look.stretch;
+  look.samples = stretch.length() / std::max(per_sample, 1e-9);
+  look.grown =
+      GoneOn(stretch.typical_sum(), stretch, LevelHeld(floor_, kHold) - look.held.level, clock_);
+  if (!capacity) return look;
   // The floor has gone on rising since the last rise that has held.
-  const double now =
-      look.held.level + stretch.sum() / stretch.length() * (clock_ - look.held.time);
+  const double now = look.held.level + stretch.sum() / stretch.length() * (clock_ - look.held.time);
   look.room = std::max(*capacity - now - look.heights.highest(), 0.0);
-  double grown = GoneOn(stretch.typical_sum(), stretch,
-                        LevelHeld(floor_, kHold) - look.held.level, clock_);
-  if (above_peaks) grown -= look.heights.before;
-  const double samples = stretch.length() / std::max(per_sample, 1e-9);
-  look.certain = grown > 0 && grown >= PartForAlarm(samples, stretch) * (grown + *look.room);
+  const double counted = look.grown - (above_peaks ? look.heights.before : 0);
+  look.certain = counted > 0 && IsTelling(stretch, look.samples) &&
+                 counted >= PartForAlarm(look.samples, SpreadOf(stretch)) * (counted + *look.room);
   return look;
 }
 
@@ -169,16 +192,12 @@ Growth GrowthDetector::Judge(std::optional<Bytes> capacity) const {
   }
   growth.floor = Bytes(static_cast<int64_t>(look.held.level));
   growth.peak = Bytes(static_cast<int64_t>(look.held.level + look.heights.highest()));
-  if (!look.stretch) {
-    growth.kind = GrowthKind::kSteady;
-    if (!look.jumps.empty()) {
-      growth.kind = GrowthKind::kJumped;
-      growth.jump = Bytes(static_cast<int64_t>(look.jumps.back().size));
-    }
-    return growth;
-  }
-  growth.kind = GrowthKind::kGrowing;
+  growth.kind = look.Kind();
   growth.certain = look.certain;
+  if (growth.kind == GrowthKind::kJumped) {
+    growth.jump = Bytes(static_cast<int64_t>(look.jumps.back().size));
+  }
+  if (growth.kind != GrowthKind::kGrowing && growth.kind != GrowthKind::kTooEarly) return growth;
   growth.rises = static_cast<int64_t>(look.stretch->rises.size());
   growth.grown = Bytes(static_cast<int64_t>(look.stretch->sum()));
   growth.seconds = look.stretch->length();

@@ -1,7 +1,7 @@
 // Whether memory grows for good: a verdict on one series of bytes over time, with its evidence.
 // Looks at the floor under the series, so that saw-teeth, evaluation and noise do not count, and
-// asks for many rises spread over time, so that one jump or a ramp that has ended is not taken for
-// a leak.
+// asks for many rises spread evenly over time, so that a jump, a load that builds up and maxima
+// that become ever rarer are not taken for a leak. Memory and cost per sample are bounded.
 #pragma once
 
 #include <cstdint>
@@ -17,22 +17,22 @@
 namespace vramcast::monitor {
 
 enum class GrowthKind : uint8_t {
-  kTooEarly,  // too few samples to tell
+  kTooEarly,  // too few samples, or memory rises and may be building up only: then with a rate
   kSteady,
   kJumped,   // went up once or twice and stayed: evaluation, a larger batch, another phase
-  kGrowing,  // keeps going up
+  kGrowing,  // keeps going up: always with a rate
 };
 std::string_view GrowthName(GrowthKind kind);  // "too_early", "steady", "jumped", "growing"
 
 struct Growth {
   GrowthKind kind = GrowthKind::kTooEarly;
-  // Of kGrowing: seen for long enough, or far enough into the remaining memory, that a ramp which
-  // will end by itself is unlikely. An alarm waits for it.
+  // Of kGrowing: so much of the room is gone for so long that a load which builds up and then stays
+  // is unlikely. An alarm waits for it; without a known capacity there is none.
   bool certain = false;
   int64_t samples = 0;
   int64_t rises = 0;   // of the floor, within the stretch that was judged
   Bytes grown;         // by these rises
-  double seconds = 0;  // length of that stretch
+  double seconds = 0;  // length of that stretch, gaps between samples left out
   std::optional<Interval> bytes_per_second;
   std::optional<Interval>
       seconds_left;           // until used memory reaches the capacity; high may be infinite

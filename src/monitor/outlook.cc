@@ -14,8 +14,7 @@ constexpr double kModelError = 0.1;  // growth is never exactly steady
 // The variance of the growth in a time over its mean, in bytes: of growth by chance, this is how
 // large single rises are. Seen in equal parts of the stretch.
 double Dispersion(const Stretch& stretch) {
-  const auto parts =
-      static_cast<size_t>(std::clamp(stretch.effective() / 2, 4.0, 12.0));
+  const auto parts = static_cast<size_t>(std::clamp(stretch.effective() / 2, 4.0, 12.0));
   const std::vector<double> sums = stretch.SumsOfParts(parts);
   const double mean = stretch.sum() / static_cast<double>(parts);
   double squares = 0;

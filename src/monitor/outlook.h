@@ -16,7 +16,8 @@ struct Outlook {
   std::optional<Interval> seconds_left;  // high may be infinite
 };
 
-// `room`: bytes that are left, if known. The intervals are meant to hold in nineteen of twenty cases.
+// `room`: bytes that are left, if known. The intervals are meant to hold in nineteen of twenty
+// cases.
 Outlook LookAhead(const Stretch& stretch, std::optional<double> room);
 
 }  // namespace vramcast::monitor

@@ -1,5 +1,5 @@
-// A stretch of time in which a floor rises steadily: what tells a leak, which goes on, from a jump, a
-// load that builds up, and maxima that become ever rarer.
+// A stretch of time in which a floor rises steadily: what tells a leak, which goes on, from a jump,
+// a load that builds up, and maxima that become ever rarer.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +31,8 @@ struct Stretch {
 // one with most growth and least that steady growth does not explain. Nothing: there is none.
 std::optional<Stretch> SteadyStretch(const std::vector<Rise>& rises, double begin, double end);
 
-// Takes out the rises that are far above the usual one and far steeper: a new phase, not the growth.
+// Takes out the rises that are far above the usual one and far steeper: a new phase, not the
+// growth.
 std::vector<Rise> TakeJumps(std::vector<Rise>* rises, double begin);
 
 }  // namespace vramcast::monitor
