@@ -56,7 +56,8 @@ double GoneOn(double grown, const Stretch& stretch, double since, double now) {
 // some hundred samples and tend to leave more than half of the room; the longer growth has been
 // going on, the less of it is needed.
 double PartForAlarm(double samples, double spread) {
-  if (samples < 200) return 0.5;
+  if (samples < 600) return 0.51;
+  if (samples < 1500) return 0.45;
   if (samples < 3000 || spread < kWideSpread) return 0.42;
   return 0.3;
 }
@@ -67,7 +68,7 @@ double SpreadOf(const Stretch& stretch) { return std::min(stretch.effective(), s
 bool IsTelling(const Stretch& stretch, double samples) {
   const double effective = stretch.effective();
   const bool alike = static_cast<double>(stretch.rises.size()) < 1.35 * effective;
-  return samples >= 100 && SpreadOf(stretch) >= (alike ? 6 : 9);
+  return samples >= 150 && SpreadOf(stretch) >= (alike ? 6 : 9);
 }
 
 }  // namespace
