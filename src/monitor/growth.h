@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "monitor/floor.h"
@@ -40,6 +41,9 @@ struct Growth {
   Bytes peak;                 // the highest sample lately: what must fit
   std::optional<Bytes> jump;  // of kJumped: how far up
 };
+
+// How a series is judged, in sentences for people, with the thresholds.
+std::vector<std::string_view> GrowthMethod();
 
 class GrowthDetector {
  public:
