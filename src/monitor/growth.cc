@@ -175,6 +175,7 @@ GrowthDetector::Look GrowthDetector::LookAt(std::optional<double> capacity, int6
                                             bool above_peaks) const {
   Look look{.held = HeldFloor(floor_, LeastRise(floor_, capacity), hold)};
   look.jumps = TakeJumps(&look.held.rises, look.held.begin);
+  std::erase_if(look.jumps, [](const Rise& jump) { return jump.size < kLeastGrowth; });
   // What rose later than this has not had the time to hold.
   const double per_sample = clock_ / static_cast<double>(floor_.samples());
   const double until = clock_ - static_cast<double>(hold) * per_sample;

@@ -36,6 +36,11 @@ TEST(Growth, AFlatSeriesIsSteady) {
   EXPECT_EQ(seen.last.rises, 0);
 }
 
+TEST(Growth, AFewMoreBytesAreNoJump) {
+  EXPECT_EQ(Watch(500, [](int i) { return 9_GiB + (i % 7) * 1_MiB; }).last.kind,
+            GrowthKind::kSteady);
+}
+
 TEST(Growth, AFewSamplesAreTooEarly) {
   EXPECT_EQ(Watch(5, [](int i) { return 10_GiB + i * 1_GiB; }).last.kind, GrowthKind::kTooEarly);
   EXPECT_EQ(GrowthDetector().Assess(kCard).samples, 0);
