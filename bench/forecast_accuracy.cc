@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/comparison.h"
 #include "forecast/forecast.h"
 #include "gpu/card.h"
 #include "nanochat/flags.h"
@@ -25,12 +26,15 @@ namespace {
 using nlohmann::json;
 namespace fc = vramcast::forecast;
 namespace nano = vramcast::nanochat;
+using vramcast::bench::Quantile;
 
 struct Row {
   std::string id, tier, revision, gpu;
   double measured = 0, forecast = 0, low = 0, high = 0;  // MiB
   double low_seen = 0;  // the smallest peak seen, where several were
   bool exact = true;    // printed with decimals
+  vramcast::bench::Training training;
+  std::map<std::string, double> composition;  // MiB, by category
   double error() const { return (forecast / measured - 1) * 100; }
 };
 
@@ -95,6 +99,24 @@ std::optional<fc::Request> RequestOf(const json& record) {
   return request;
 }
 
+// The run as other people's formulas see it.
+vramcast::bench::Training TrainingOf(const json& record, const fc::Forecast& forecast) {
+  vramcast::bench::Training training;
+  training.parameters = static_cast<double>(forecast.parameters);
+  training.layers = static_cast<double>(Number(record, "depth").value_or(20));
+  training.width = static_cast<double>(
+      Number(record, "model_dim").value_or(64 * static_cast<int>(training.layers)));
+  const auto head = static_cast<double>(Number(record, "head_dim").value_or(128));
+  training.heads = training.width / head;
+  training.hidden = 4 * training.width;
+  training.vocabulary = static_cast<double>(Number(record, "vocab_size").value_or(32768));
+  training.largest_layer = training.vocabulary * training.width;
+  training.batch = static_cast<double>(forecast.device_batch_size);
+  training.length = static_cast<double>(Number(record, "max_seq_len").value_or(2048));
+  training.ranks = static_cast<double>(forecast.world_size);
+  return training;
+}
+
 std::vector<json> Read(const std::string& path) {
   std::vector<json> records;
   std::ifstream file(path);
@@ -129,21 +151,14 @@ std::optional<Row> Forecast(const json& record) {
   row.low = forecast->interval.low.mib();
   row.high = forecast->interval.high.mib();
   row.exact = Text(record, "value_precision") == "exact";
+  row.training = TrainingOf(record, *forecast);
+  row.composition = vramcast::bench::CompositionOf(*forecast);
   const auto request_phase = vramcast::PhaseName(forecast->peak_phase);
   fmt::print("{:<18} {:>1} {:<10} {:<24} {:>10.2f} {:>10.2f} {:>+8.3f} %  [{:.0f}, {:.0f}]{} {}\n",
              row.id, row.tier, row.revision.substr(0, 10), row.gpu.substr(0, 24), row.measured,
              row.forecast, row.error(), row.low, row.high,
              row.measured < row.low || row.measured > row.high ? " outside" : "", request_phase);
   return row;
-}
-
-double Quantile(std::vector<double> values, double share) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  const double position = share * static_cast<double>(values.size() - 1);
-  const auto below = static_cast<size_t>(position);
-  const size_t above = std::min(below + 1, values.size() - 1);
-  return values[below] + (position - static_cast<double>(below)) * (values[above] - values[below]);
 }
 
 void Summarise(const std::string& title, const std::vector<Row>& rows) {
@@ -177,6 +192,14 @@ void SummariseBy(const char* title, const std::vector<Row>& rows, Key key) {
   for (const auto& [name, group] : groups) Summarise("  " + name, group);
 }
 
+std::vector<vramcast::bench::Compared> ToCompare(const std::vector<Row>& rows) {
+  std::vector<vramcast::bench::Compared> all;
+  for (const Row& row : rows) {
+    all.push_back({row.id, row.measured, row.forecast, row.training, row.composition});
+  }
+  return all;
+}
+
 std::string DataFolder() {
   if (const char* folder = std::getenv("VRAMCAST_DATA")) return folder;
   return std::string(VRAMCAST_SOURCE_DIR) + "/../shared";
@@ -184,7 +207,8 @@ std::string DataFolder() {
 
 }  // namespace
 
-int main() {
+// Given a file, compares compositions with it too.
+int main(int argc, char** argv) {
   const std::string data = DataFolder();
   const auto start = std::chrono::steady_clock::now();
   fmt::print("emulated runs: peak allocated, MiB (measured, forecast, error, interval)\n");
@@ -221,6 +245,11 @@ int main() {
   SummariseBy("revision", measured, [](const Row& row) { return row.revision; });
   SummariseBy("GPU", measured,
               [](const Row& row) { return row.gpu.empty() ? "not known" : row.gpu; });
+  vramcast::bench::Compare("emulated, nanochat", ToCompare(emulated));
+  vramcast::bench::Compare(
+      "measured, tiers A and B",
+      ToCompare(pick([](const Row& row) { return row.tier == "A" || row.tier == "B"; })));
+  if (argc > 1) vramcast::bench::CompareComposition(argv[1], ToCompare(emulated));
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   fmt::print("\n{} forecasts in {:.3f} s: {:.2f} ms each\n", emulated.size() + measured.size(),

@@ -7,10 +7,45 @@
 #include <iostream>
 #include <vector>
 
+#include "bench/comparison.h"
 #include "models/testing/records.h"
 
-int main() {
-  using namespace vramcast::models;
+namespace {
+
+using namespace vramcast::models;
+using vramcast::bench::Training;
+
+// The run as other people's formulas see it.
+Training TrainingOf(const ModelRequest& request, int64_t parameters) {
+  const ModelConfig& model = request.config;
+  const TrainingOptions& options = request.options;
+  const auto number = [](int64_t value) { return static_cast<double>(value); };
+  Training training;
+  training.parameters = number(parameters);
+  training.largest_layer = number(model.vocabulary) * number(model.hidden);
+  training.layers = number(model.layers);
+  training.width = number(model.hidden);
+  training.heads = number(model.heads);
+  training.hidden = number(model.intermediate) * (model.family == Family::kLlama ? 1.5 : 1);
+  training.vocabulary = number(model.vocabulary);
+  training.batch = number(options.batch_size);
+  training.length =
+      number(*std::max_element(options.sequence_lengths.begin(), options.sequence_lengths.end()));
+  training.wide_weights = options.precision != Precision::kBf16;
+  training.narrow = options.precision != Precision::kFp32;
+  training.tied = model.tied;
+  training.dropout = model.residual_dropout > 0;
+  training.checkpointing = options.checkpointing;
+  training.states_a_parameter = options.optimizer == OptimizerKind::kSgd         ? 0
+                                : options.optimizer == OptimizerKind::kAdafactor ? 0.1
+                                                                                 : 2;
+  return training;
+}
+
+}  // namespace
+
+// Given a file, compares compositions with it too.
+int main(int argc, char** argv) {
   const std::string path = recorded::IndexPath(VRAMCAST_SOURCE_DIR);
   const std::vector<recorded::ModelRecord> records = recorded::ReadRecords(path);
   if (records.empty()) {
@@ -20,6 +55,7 @@ int main() {
   std::cout << fmt::format("{:24} {:>10} {:>10} {:>8} {:>10} {:>10} {:>8}  {}\n", "run", "true MiB",
                            "forecast", "error", "reserved", "forecast", "error", "interval");
   std::vector<double> errors;
+  std::vector<vramcast::bench::Compared> compared;
   int held = 0, judged = 0;
   for (const recorded::ModelRecord& record : records) {
     const vramcast::Run run = recorded::PlayRecord(record);
@@ -40,10 +76,16 @@ int main() {
         record.allocated_mib, run.peak.allocated.mib(), error, record.reserved_mib, reserved,
         (reserved / record.reserved_mib - 1) * 100, interval);
     errors.push_back(std::abs(error));
+    if (!made) continue;
+    compared.push_back({record.id, record.allocated_mib, run.peak.allocated.mib(),
+                        TrainingOf(record.request, made->parameters),
+                        vramcast::bench::CompositionOf(*made)});
   }
   std::sort(errors.begin(), errors.end());
   std::cout << fmt::format(
       "{} runs: median error {:.3f} %, largest {:.3f} %; interval holds {} of {}\n", errors.size(),
       errors[errors.size() / 2], errors.back(), held, judged);
+  vramcast::bench::Compare("emulated, transformers models", compared);
+  if (argc > 1) vramcast::bench::CompareComposition(argv[1], compared);
   return 0;
 }

@@ -28,7 +28,21 @@ std::optional<Bytes> SimulatedDevice::FreeBytes() const {
 // The lowest gap above (or the highest below) that is large enough.
 uint64_t SimulatedDevice::Place(int64_t size) {
   const uint64_t length = Pages(size);
-  if (spec_.address_order == AddressOrder::kUp) {
+  // Without a gap there is nothing to search: `used_` counts the new segment already.
+  const uint64_t before = static_cast<uint64_t>(used_) - length;
+  const bool up = spec_.address_order == AddressOrder::kUp;
+  if (!ranges_.empty() && static_cast<uint64_t>(used_) > length) {
+    const auto& [first, first_end] = *ranges_.begin();
+    const auto& [last, last_end] = *ranges_.rbegin();
+    if (up && first == kBottom && last_end - kBottom == before) {
+      ranges_.emplace_hint(ranges_.end(), last_end, last_end + length);
+      return last_end;
+    }
+    if (!up && last_end == kTop && kTop - first == before) {
+      return ranges_.emplace_hint(ranges_.begin(), first - length, first)->first;
+    }
+  }
+  if (up) {
     uint64_t begin = kBottom;
     for (const auto& [from, to] : ranges_) {
       if (to <= begin) continue;

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/dryrun_batch.h"
 #include "cli/fit_command.h"
+#include "cli/fit_sweep.h"
 #include "cli/fit_table.h"
 #include "cli/flag_table.h"
 #include "cli/forecast_text.h"
@@ -22,6 +23,7 @@ namespace vramcast::cli {
 namespace {
 
 constexpr const char* kAssumedCard = "NVIDIA H100 80GB HBM3";
+constexpr int64_t kUsualDepth = 20;  // nanochat's own default
 
 class FitVerb : public Verb {
  public:
@@ -35,6 +37,11 @@ class FitVerb : public Verb {
     app.add_flag("--table", table_, "the largest batch size by depth and memory of the card");
     app.add_flag("--exact", exact_,
                  "run the command on a device that counts memory until the largest is certain");
+    app.add_option("--depths", depths_, "of the table: 4..40, 12,16,20 or 4..40:4");
+    app.add_option("--batches", batches_,
+                   "instead of the largest, the forecast of each batch size: 1,2,4..16");
+    app.add_option("--gpus", gpus_, "of the table: all that are known, or names with commas");
+    app.add_flag("--csv", csv_, "the forecasts of --batches as CSV");
     app.add_flag("--json", json_, "print JSON only");
     app.add_flag("--explain", explain_, "each term, where each input comes from, rules of thumb");
   }
@@ -55,6 +62,7 @@ class FitVerb : public Verb {
       notes.insert(notes.end(), launches->front().notes.begin(), launches->front().notes.end());
     }
     if (table_) return RunTable(*request, output);
+    if (sweeps()) return UsageError("--depths, --batches, --gpus and --csv belong to --table");
     if (!request->card) TakeCard(&*request, &notes);
     Result<nanochat::Revision> revision = RevisionOf(*request);
     if (!revision) return tl::make_unexpected(revision.error());
@@ -108,8 +116,39 @@ class FitVerb : public Verb {
     notes->push_back(fmt::format("no GPU was named: {} was assumed", kAssumedCard));
   }
 
+  bool sweeps() const { return !depths_.empty() || !batches_.empty() || !gpus_.empty() || csv_; }
+
   Result<Exit> RunTable(const forecast::Request& request, Output& output) const {
-    const Result<FitTable> table = MakeFitTable(request);
+    if (csv_ && batches_.empty()) {
+      return UsageError("--csv prints one forecast a line: say which with --batches");
+    }
+    if (csv_ && json_) return UsageError("--csv and --json are two forms of the same answer");
+    SweepAxes axes;
+    if (!depths_.empty()) {
+      auto depths = ParseNumbers(depths_, "depths");
+      if (!depths) return tl::make_unexpected(depths.error());
+      axes.depths = std::move(*depths);
+    }
+    if (!gpus_.empty()) {
+      auto cards = ParseCards(gpus_);
+      if (!cards) return tl::make_unexpected(cards.error());
+      axes.cards = std::move(*cards);
+    }
+    if (!batches_.empty()) {
+      auto batches = ParseNumbers(batches_, "batches");
+      if (!batches) return tl::make_unexpected(batches.error());
+      axes.batches = std::move(*batches);
+      if (axes.depths.empty()) axes.depths = {request.flags.depth.value_or(kUsualDepth)};
+      if (axes.cards.empty() && request.card) axes.cards = {*request.card};
+      if (axes.cards.empty()) {
+        auto card = ParseCards(kAssumedCard);
+        if (!card) return tl::make_unexpected(card.error());
+        axes.cards = std::move(*card);
+      }
+      const SweepForm form = json_ ? SweepForm::kJson : csv_ ? SweepForm::kCsv : SweepForm::kText;
+      return PrintSweep(request, axes, form, output);
+    }
+    const Result<FitTable> table = MakeFitTable(request, axes.depths, axes.cards);
     if (!table) return tl::make_unexpected(table.error());
     if (json_) {
       output.out() << ToJson(*table).dump(2) << '\n';
@@ -207,6 +246,8 @@ class FitVerb : public Verb {
 
   NanochatOptions options_;
   bool table_ = false;
+  std::string depths_, batches_, gpus_;
+  bool csv_ = false;
   bool json_ = false;
   bool explain_ = false;
   bool exact_ = false;

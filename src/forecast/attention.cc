@@ -5,6 +5,8 @@
 namespace vramcast::forecast {
 namespace {
 
+constexpr int64_t kKeys = 64;  // a tile of the memory-efficient kernel
+
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t RoundTo(int64_t value, int64_t step) { return CeilDiv(value, step) * step; }
 
@@ -26,14 +28,12 @@ int64_t FlashAccumulatorBytes(const Job& job) {
 // The number of splits was read off traces on a card of 84 multiprocessors.
 int64_t MemoryEfficientWorkspace(const Job& job) {
   constexpr int64_t kQueries = 128;
-  constexpr int64_t kKeys = 64;
   const int64_t channels = RoundTo(job.config.model.head_dim, 64);
   const int64_t instances = job.batch() * job.heads();
   const int64_t lock = channels / 8;
   int64_t numbers = CeilDiv(job.seq(), kQueries) * (kQueries * channels + lock);
   if (!job.fp32() && channels > 64) {
-    const int64_t wanted = std::max<int64_t>(1, job.multiprocessors * 16 / 7 / instances);
-    const int64_t splits = std::min(CeilDiv(job.seq(), kKeys), wanted);
+    const int64_t splits = KeySplits(job);
     if (splits > 1) numbers += splits * 2 * kKeys * channels;
   }
   return 4 * instances * numbers;
@@ -43,6 +43,12 @@ int64_t MemoryEfficientWorkspace(const Job& job) {
 int64_t ScoreBytes(const Job& job) { return 4 * job.batch() * job.heads() * job.seq() * job.seq(); }
 
 }  // namespace
+
+int64_t KeySplits(const Job& job) {
+  const int64_t instances = job.batch() * job.heads();
+  const int64_t wanted = std::max<int64_t>(1, job.multiprocessors * 16 / 7 / instances);
+  return std::min(CeilDiv(job.seq(), kKeys), wanted);
+}
 
 int64_t MaskBytes(const Job& job) { return job.act() * job.seq() * RoundTo(job.seq(), 8); }
 

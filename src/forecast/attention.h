@@ -22,6 +22,10 @@ struct AttentionSaved {
 // windows of nanochat have the same length.
 int64_t MaskBytes(const Job& job);
 
+// Into how many stretches of keys the memory-efficient kernel's backward pass splits its work to
+// fill the card.
+int64_t KeySplits(const Job& job);
+
 AttentionSaved AttentionForward(const Job& job, int64_t layer, Writer* writer);
 
 // Returns the gradients of queries, keys and values; frees what only the kernel needs.

@@ -72,6 +72,7 @@ class Backward {
 
 void Backward::Head() {
   const int64_t head = Elements(job_.lm_head);
+  w_->Touch(What::kLogitsGradient, job_.cut_logits_bytes());
   if (Parameter(job_.lm_head).fp8 && fp8()) {
     Fp8Head();
   } else if (job_.fp32()) {

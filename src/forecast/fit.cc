@@ -5,6 +5,7 @@
 
 #include "forecast/alternatives.h"
 #include "forecast/batch_sizes.h"
+#include "forecast/outside.h"
 #include "forecast/resolve.h"
 
 namespace vramcast::forecast {
@@ -14,19 +15,41 @@ namespace {
 // but for the step from several micro-batches to one, which keeps no gradients beside the pass.
 constexpr int kMissesToStop = 2;
 
-Candidate Describe(const Forecast& forecast) {
+// The largest single allocation of a run: the logits.
+Bytes LargestAllocation(const Request& request) {
+  const Result<Job> job = ResolveJob(request);
+  return job ? Bytes(job->act() * job->logit_tokens() * job->vocab()) : Bytes(0);
+}
+
+// What fits only because PyTorch gives cached memory back when an allocation fails has no headroom.
+// It lives at the limit: how blocks lie in memory changes from step to step, and what is left over
+// must take the request that failed in one piece. Less than that is not recommended.
+bool Recommendable(const Request& request, const Forecast& forecast) {
+  if (!forecast.fits.value_or(false) || forecast.refused) return false;
+  if (!forecast.headroom || !forecast.capacity || *forecast.headroom > Bytes(0)) return true;
+  const Bytes over =
+      *forecast.capacity - forecast.margin - forecast.interval.high - Sum(forecast.outside).high;
+  return over >= LargestAllocation(request);
+}
+
+Candidate Describe(const Forecast& forecast, bool good) {
   return {.device_batch_size = forecast.device_batch_size,
           .grad_accum_steps = forecast.grad_accum_steps,
           .peak_allocated = forecast.peak_allocated,
           .peak_device = forecast.peak_device,
           .device_high = forecast.device_interval.high,
           .phase = forecast.peak_phase,
-          .fits = forecast.fits.value_or(false)};
+          .fits = good};
 }
 
 Request WithBatch(const Request& request, int64_t batch) {
   Request copy = request;
   copy.flags.device_batch_size = batch;
+  // What is found becomes a command, which says how it is started.
+  if (!copy.flags.launcher) {
+    copy.flags.launcher = copy.flags.world_size.value_or(1) > 1 ? nanochat::Launcher::kTorchrun
+                                                                : nanochat::Launcher::kPython;
+  }
   return copy;
 }
 
@@ -38,7 +61,7 @@ Result<std::optional<int64_t>> LargestBatch(const Request& request) {
   const std::vector<int64_t> sizes = AllowedBatchSizes(*job);
   const auto fits = [&](int64_t size) {
     const Result<Forecast> forecast = Make(WithBatch(request, size));
-    return forecast && forecast->fits.value_or(false) && !forecast->refused;
+    return forecast && Recommendable(WithBatch(request, size), *forecast);
   };
   // FindBatch climbs until two in a row fail; so the first failure is searched, and the size after
   // it tried.
@@ -79,8 +102,9 @@ Result<Fit> FindBatch(const Request& request) {
       if (!smallest) return tl::make_unexpected(forecast.error());
       break;  // beyond what can be counted
     }
-    fit.candidates.push_back(Describe(*forecast));
-    const bool good = forecast->fits.value_or(false) && !forecast->refused && obeys;
+    const bool lives = Recommendable(WithBatch(request, size), *forecast);
+    fit.candidates.push_back(Describe(*forecast, lives));
+    const bool good = lives && obeys;
     if (!smallest) smallest = *forecast;
     misses = good ? 0 : misses + 1;
     if (good) best = std::move(*forecast);

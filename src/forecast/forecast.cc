@@ -8,6 +8,7 @@
 #include "forecast/inputs.h"
 #include "forecast/job.h"
 #include "forecast/label.h"
+#include "forecast/measure.h"
 #include "forecast/outside.h"
 #include "forecast/program.h"
 #include "forecast/resolve.h"
@@ -48,6 +49,22 @@ void ReadComposition(const Run& run, const Trace& trace, Forecast* forecast) {
   }
 }
 
+// Not said, and before the single optimizer class it decides: under torchrun the distributed
+// optimizers run on one GPU too.
+bool LauncherIsOpen(const Job& job, const Request& request) {
+  return job.world() == 1 && !job.config.distributed() && !request.flags.launcher &&
+         !job.family().single_class && job.config.stage != nanochat::Stage::kBaseEval &&
+         job.config.stage != nanochat::Stage::kChatEval;
+}
+
+// How much more the same run takes if torchrun starts it.
+Bytes MoreUnderTorchrun(const Request& request, Bytes peak) {
+  Request other = request;
+  other.flags.launcher = nanochat::Launcher::kTorchrun;
+  const Result<Job> job = ResolveJob(other);
+  return job ? RecordJob(*job).run.peak.allocated - peak : Bytes(0);
+}
+
 void Describe(const Job& job, const Request& request, Forecast* forecast) {
   const nanochat::RunConfig& config = job.config;
   forecast->parameters = job.shapes.parameter_count();
@@ -58,15 +75,13 @@ void Describe(const Job& job, const Request& request, Forecast* forecast) {
   forecast->world_size = *config.world_size;
   forecast->revision = config.revision.commit;
   forecast->inputs = InputsOf(job, request);
-  forecast->refused = config.refused();
   for (const nanochat::Warning& warning : config.warnings) {
     forecast->warnings.push_back(warning.text);
   }
-  const bool one_process = job.world() == 1 && !config.distributed();
-  if (one_process && !request.flags.launcher && !job.family().single_class) {
+  if (LauncherIsOpen(job, request)) {
     forecast->warnings.push_back(
-        "started by plain python; under torchrun even one GPU keeps the collectives' tensors "
-        "(--launcher torchrun)");
+        "started by plain python; under torchrun even one GPU keeps the collectives' tensors: "
+        "--launcher python or torchrun narrows the interval");
   }
   if (!config.revision.note.empty()) forecast->warnings.push_back(config.revision.note);
   if (!request.card) {
@@ -77,40 +92,62 @@ void Describe(const Job& job, const Request& request, Forecast* forecast) {
 
 }  // namespace
 
-Result<Recording> Record(const Request& request) {
-  const Result<Job> job = ResolveJob(request);
-  if (!job) return tl::make_unexpected(job.error());
+Recording RecordJob(const Job& job) {
   Recording recording;
-  recording.trace = WriteProgram(*job);
-  recording.run = Play(recording.trace, SettingsOf(*job));
+  recording.trace = WriteProgram(job);
+  recording.run = Play(recording.trace, SettingsOf(job));
   return recording;
 }
 
-Result<Forecast> Make(const Request& request) {
-  const Result<Job> job = ResolveJob(request);
-  if (!job) return tl::make_unexpected(job.error());
-  const Trace trace = WriteProgram(*job);
-  const AllocatorSettings settings = SettingsOf(*job);
-  const Run run = Play(trace, settings);
-
+Forecast Measure(const Job& job, const Request& request, const Recording& recording) {
+  const Run& run = recording.run;
   Forecast forecast;
   forecast.peak_allocated = run.peak.allocated;
   forecast.peak_reserved = run.peak.reserved;
-  ReadPhases(run, trace, &forecast);
-  ReadComposition(run, trace, &forecast);
-  forecast.uncertainties = Uncertainties(*job, request, trace, run);
+  ReadPhases(run, recording.trace, &forecast);
+  forecast.uncertainties = Uncertainties(job, request, recording.trace, run);
+  if (LauncherIsOpen(job, request)) {
+    const Bytes more = MoreUnderTorchrun(request, run.peak.allocated);
+    if (more > Bytes(0)) {
+      forecast.uncertainties.push_back(
+          {"how it is started is not known: under torchrun collectives' tensors stay alive",
+           Bytes(0), more});
+    }
+  }
   forecast.interval = {run.peak.allocated, run.peak.allocated};
   for (const Uncertainty& reason : forecast.uncertainties) {
     forecast.interval.low -= reason.low;
     forecast.interval.high += reason.high;
   }
-  forecast.outside = OutsidePytorch(*job);
+  forecast.outside = OutsidePytorch(job);
   forecast.peak_device = run.peak.reserved + Sum(forecast.outside).usual;
+  forecast.refused = job.config.refused();
+  return forecast;
+}
+
+void JudgeOnCard(const Job& job, const Request& request, const Recording& recording, Detail detail,
+                 Forecast* forecast) {
+  forecast->capacity = CapacityOf(request);
+  Judge(recording.trace, SettingsOf(job), Sum(forecast->outside), request.margin, detail, forecast);
+}
+
+Result<Recording> Record(const Request& request) {
+  const Result<Job> job = ResolveJob(request);
+  if (!job) return tl::make_unexpected(job.error());
+  return RecordJob(*job);
+}
+
+Result<Forecast> Make(const Request& request) {
+  const Result<Job> job = ResolveJob(request);
+  if (!job) return tl::make_unexpected(job.error());
+  const Recording recording = RecordJob(*job);
+  Forecast forecast = Measure(*job, request, recording);
+  ReadComposition(recording.run, recording.trace, &forecast);
   forecast.capacity = CapacityOf(request);
   Describe(*job, request, &forecast);
   Calibrate(*job, request, &forecast);
   forecast.rules_of_thumb = RulesOfThumb(forecast, job->config);
-  Judge(trace, settings, Sum(forecast.outside), request.margin, &forecast);
+  JudgeOnCard(*job, request, recording, Detail::kAll, &forecast);
   ShiftPeaks(&forecast);
   return forecast;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "forecast/attention.h"
 
 namespace vramcast::forecast {
 namespace {
@@ -52,13 +53,37 @@ bool Job::masked(int64_t layer) const {
   return static_cast<size_t>(layer) < windows.size() && windows[static_cast<size_t>(layer)] < seq();
 }
 
-AttentionKernel Job::kernel(int64_t layer) const {
+AttentionKernel Job::kernel(bool masked) const {
   if (*config.attention == nanochat::Attention::kFa3) return AttentionKernel::kFa3;
   const bool half = *config.dtype != nanochat::Dtype::kFp32;
   const bool bf16 = *config.dtype == nanochat::Dtype::kBf16;
-  if (half && capability >= 80 && !masked(layer)) return AttentionKernel::kFlash;
+  if (half && capability >= 80 && !masked) return AttentionKernel::kFlash;
   if (!bf16 || capability >= 80) return AttentionKernel::kMemoryEfficient;
   return AttentionKernel::kMath;
+}
+
+int64_t Job::cut_logits_bytes() const {
+  constexpr int64_t kLeastPadded = 1024;  // padding_stride_threshold
+  constexpr int64_t kAlignment = 32;      // padding_alignment_bytes in fp32
+  int64_t row = config.model.vocab_size;
+  if (row == vocab()) return 0;
+  if (row > kLeastPadded) row = (row + kAlignment - 1) / kAlignment * kAlignment;
+  return 4 * logit_tokens() * row;
+}
+
+Job::CardTraits Job::card_traits() const {
+  CardTraits traits = {.attention = *config.attention,
+                       .dtype = *config.dtype,
+                       .compiles = compiles(),
+                       .workspace = workspace(),
+                       .masked_kernel = kernel(true),
+                       .full_kernel = kernel(false),
+                       .key_splits = 0};
+  if (traits.masked_kernel == AttentionKernel::kMemoryEfficient ||
+      traits.full_kernel == AttentionKernel::kMemoryEfficient) {
+    traits.key_splits = KeySplits(*this);
+  }
+  return traits;
 }
 
 Job MakeJob(nanochat::RunConfig config, const std::optional<gpu::Card>& card, CodeChanges changes) {

@@ -49,15 +49,32 @@ struct Job {
 
   // True where layer `i` needs an explicit mask: a window without FA3.
   bool masked(int64_t layer) const;
-  AttentionKernel kernel(int64_t layer) const;
+  AttentionKernel kernel(int64_t layer) const { return kernel(masked(layer)); }
+  AttentionKernel kernel(bool masked) const;
   // Whether torch.compile takes the model: graphs with bf16 inputs are skipped on cards without
   // bf16 (compile_fx.py, _check_triton_bf16_support), which leaves the eager program.
   bool compiles() const { return capability >= 80 || *config.dtype != nanochat::Dtype::kBf16; }
   // cuBLAS: 32 MiB on compute capability 9.x, else :4096:2:16:8 = 8,519,680 bytes (PyTorch 2.9,
   // CublasHandlePool.cpp).
   int64_t workspace() const { return capability / 10 == 9 ? 33554432 : 8519680; }
+  // Logits are cut to the tokenizer's entries where the head was padded: the loss then has a
+  // gradient of its own, in fp32, which is padded into the head's. Inductor rounds its rows up to
+  // 128 bytes (comprehensive_padding). Zero where nothing is cut.
+  int64_t cut_logits_bytes() const;
   // A chunked loss works on an eighth of the tokens at a time.
   int64_t logit_tokens() const { return changes.chunked_loss ? (tokens() + 7) / 8 : tokens(); }
+
+  // All that the card decides about the trace.
+  struct CardTraits {
+    nanochat::Attention attention;
+    nanochat::Dtype dtype;
+    bool compiles;
+    int64_t workspace;
+    AttentionKernel masked_kernel, full_kernel;
+    int64_t key_splits;  // 0 where no kernel splits its keys
+    bool operator==(const CardTraits&) const = default;
+  };
+  CardTraits card_traits() const;
 
   // cuBLASLt's own, for scaled_mm: 1 MiB (CUDABlas.cpp, _getWorkspaceSize).
   static constexpr int64_t kLtWorkspace = 1048576;

@@ -222,21 +222,22 @@ void Optimizer::StepStackedSharded() {
   const bool one_optimizer = job_.family().adam == AdamStyle::kMuonAdamW;
   AllocationId unpadded;  // what torch.stack made before the copy into the padded buffer
   if (one_optimizer) ReduceAdam();
+  const auto use = [&](const MuonGroup& group) {
+    return &group == &muon_.back() ? Staging::Use::kLastGather : Staging::Use::kGather;
+  };
   for (const MuonGroup& group : muon_) {
     const AllocationId stack = w_->Alloc(What::kStackedGradients, group.count * group.bytes());
     w_->Free(unpadded);
     unpadded = stack;
     // The stack of gradients becomes the output of the gather.
-    staging_.Add(w_->Alloc(What::kGradientStack, group.padded * group.bytes()),
-                 Staging::Use::kGather);
+    staging_.Add(w_->Alloc(What::kGradientStack, group.padded * group.bytes()), use(group));
     staging_.Add(w_->Alloc(What::kGradientShard, group.owned * group.bytes()));
     if (one_optimizer) w_->Free(unpadded);
   }
   if (one_optimizer) UpdateAdam();
   for (const MuonGroup& group : muon_) {
     if (!has_states_) StatesOf(group);
-    staging_.Add(w_->Alloc(What::kUpdatedShard, group.owned * group.bytes()),
-                 Staging::Use::kGather);
+    staging_.Add(w_->Alloc(What::kUpdatedShard, group.owned * group.bytes()), use(group));
     AllocationId owned = w_->Alloc(What::kStackedParameters, group.owned * group.bytes());
     StackedKernel(group, group.owned);
     w_->Free(owned);

@@ -228,7 +228,8 @@ void Program::Step(int64_t step) {
       std::min(std::max<int64_t>(job_.config.grad_accum_steps, 1), kMicroSteps);
   std::vector<AllocationId> gradients;
   for (int64_t micro = 0; micro < micro_steps; ++micro) {
-    const bool first = step == 0 && micro == 0;
+    // Every micro-batch of the first step is its first forward and backward pass.
+    const bool first = step == 0;
     w_.Enter(first ? Phase::kFirstForward : Phase::kTrainStep);
     std::vector<AllocationId> made;
     if (compiled()) {

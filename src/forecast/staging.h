@@ -1,35 +1,38 @@
 // Tensors that were handed to collectives and stay alive after the optimizer's step.
-// ProcessGroupNCCL keeps them until its watchdog thread sees the work done (ProcessGroupNCCL.cpp,
-// stashed_for_allocator_safety_; waiting on the future, as nanochat does, does not let go). The
-// thread looks every 100 ms, so a step's set is still alive in the next forward pass; where steps
-// are short against its period, so is that of the step before.
+// ProcessGroupNCCL keeps them until its watchdog thread, which looks every 100 ms, has seen the
+// work done, and lets go of them on the program's own thread when that issues its next collective
+// (ProcessGroupNCCL.cpp, shelvesToUnstash_; waiting on the future, as nanochat does, does not let
+// go). No collective is issued between two optimizer steps, so a step's set is always alive in the
+// next forward and backward pass. It is alive in the one after that too if the host issues that
+// step, its collectives included, before the watchdog looks again.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <vector>
 
-#include "base/bytes.h"
 #include "forecast/job.h"
 #include "forecast/writer.h"
 
 namespace vramcast::forecast {
 
-// How much of the last step but one is still held.
+// The most of the last step but one that is still held at the peak of some step.
 enum class Lingering : uint8_t {
-  kNone,     // steps take longer than the watchdog's period
-  kGathers,  // the newest work only: Muon's gathers
+  kNone,        // the watchdog always looks in between
+  kLastGather,  // what the first step issued after it had compiled its last kernel
+  kGathers,     // the same where its kernels were compiled before: Muon's gathers
   kAll,
 };
 Lingering LingeringOf(const Job& job);
+// By the host's time alone, as if no GPU kept it waiting: the most that LingeringOf could be.
+Lingering WithinRound(const Job& job);
 
-// Seconds of one training step, from its FLOPs and half of the card's peak: good to a factor of
-// two.
-double StepSeconds(const Job& job);
+// Kernels that the host launches in one training step.
+double LaunchesOf(const Job& job);
 
 class Staging {
  public:
-  enum class Use : uint8_t { kReduce, kGather };
+  enum class Use : uint8_t { kReduce, kGather, kLastGather };
 
   explicit Staging(Lingering lingering) : lingering_(lingering) {}
   void Add(AllocationId id, Use use = Use::kReduce) { newest_.push_back({id, use}); }
@@ -43,6 +46,7 @@ class Staging {
     Use use;
   };
   static void Free(std::vector<Entry>* entries, Writer* writer);
+  bool Stays(Use use) const;
 
   Lingering lingering_;
   std::vector<Entry> newest_, before_;

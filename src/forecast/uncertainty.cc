@@ -61,12 +61,10 @@ Bytes Gathers(const Job& job) {
 }
 
 // The newest work, which is held longest.
-Bytes LargestGather(const Job& job) {
-  Bytes largest;
-  ForMuonGroups(job, [&](int64_t padded, int64_t own, Bytes one) {
-    largest = std::max(largest, (padded + own) * one);
-  });
-  return largest;
+Bytes LastGather(const Job& job) {
+  Bytes last;
+  ForMuonGroups(job, [&](int64_t padded, int64_t own, Bytes one) { last = (padded + own) * one; });
+  return last;
 }
 
 // All that one step hands to collectives: the gathers, the shards of stacked gradients, and AdamW's
@@ -119,10 +117,16 @@ std::vector<Uncertainty> Uncertainties(const Job& job, const Request& request, c
       case Lingering::kGathers:
         list.Add(kReason, Gathers(job), StagedSet(job) - Gathers(job));
         break;
+      case Lingering::kLastGather:
+        list.Add(kReason, LastGather(job), Bytes(0));
+        break;
       case Lingering::kNone:
         if (family.muon == nanochat::MuonStyle::kStacked) {
+          const Lingering most = WithinRound(job);
           list.Add(kReason, job.tokens() < kFewTokens ? StagedSet(job) / 4 : Bytes(0),
-                   LargestGather(job));
+                   most == Lingering::kAll       ? StagedSet(job)
+                   : most == Lingering::kGathers ? Gathers(job)
+                                                 : LastGather(job));
         }
         break;
     }
@@ -130,8 +134,12 @@ std::vector<Uncertainty> Uncertainties(const Job& job, const Request& request, c
   if (run.peak.event < trace.events.size()) {
     const Phase phase = trace.events[run.peak.event].phase;
     if (phase == Phase::kCoreMetric) {
-      list.Add("the longest CORE batch depends on the tokenizer", Share(peak, 0.25),
-               Share(peak, 0.25));
+      // Known for two vocabularies, from one run each.
+      const int64_t vocabulary = job.config.model.vocab_size;
+      const bool between = 32768 <= vocabulary && vocabulary <= 65537;
+      const double share = between ? 0.25 : 0.4;
+      list.Add("the longest CORE batch depends on the tokenizer", Share(peak, share),
+               Share(peak, share));
     } else if (phase == Phase::kSampling || phase == Phase::kInference) {
       list.Add("eager passes depend on the prompts", Share(peak, 0.1), Share(peak, 0.15));
     }

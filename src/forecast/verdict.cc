@@ -32,7 +32,7 @@ void ReadPhases(const Run& run, const Trace& trace, Forecast* forecast) {
 }
 
 void Judge(const Trace& trace, const AllocatorSettings& settings, const Outside& outside,
-           std::optional<Bytes> asked_margin, Forecast* forecast) {
+           std::optional<Bytes> asked_margin, Detail detail, Forecast* forecast) {
   forecast->margin = asked_margin.value_or(Bytes(0));
   const Bytes spread = forecast->interval.high - forecast->peak_allocated;
   Bytes high = forecast->peak_reserved + outside.high + spread;
@@ -50,7 +50,7 @@ void Judge(const Trace& trace, const AllocatorSettings& settings, const Outside&
     }
     forecast->fits = high <= capacity;
     forecast->headroom = capacity - high;
-    if (!*forecast->fits) {
+    if (!*forecast->fits && detail == Detail::kAll) {
       forecast->dies_in = beside < capacity ? DiesIn(trace, settings, capacity, beside)
                                             : std::optional<Phase>(Phase::kModelInit);
       if (!forecast->dies_in) forecast->dies_in = forecast->peak_phase;
