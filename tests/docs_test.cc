@@ -24,9 +24,10 @@ Lines SplitLines(const std::string& text) {
 
 // Commands run as typed, in docs/examples, with "./run" and "vramcast" both meaning the binary.
 Lines OutputOf(const std::string& command) {
+  static const ScratchFolder data;  // a history and other things of a person who has none
   const std::string script =
-      "export VRAMCAST_DATA_DIR=/nonexistent; "  // no calibration of who runs the tests
-      "cd '" VRAMCAST_SOURCE_DIR "/docs/examples' || exit; vramcast() { '" VRAMCAST_BINARY
+      "export VRAMCAST_DATA_DIR='" + data.path() +
+      "'; cd '" VRAMCAST_SOURCE_DIR "/docs/examples' || exit; vramcast() { '" VRAMCAST_BINARY
       "' \"$@\"; }; " +
       (command.starts_with("./run") ? "vramcast" + command.substr(5) : command) + " 2>&1";
   FILE* pipe = popen(script.c_str(), "r");

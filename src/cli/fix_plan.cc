@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "cli/inheritance.h"
 #include "command/dialect.h"
 #include "nanochat/flags.h"
 
@@ -18,26 +19,13 @@ using command::Role;
 using nanochat::Flags;
 using nanochat::Stage;
 
-// The flags of the model: a stage that loads a checkpoint has them from the run that made it.
-template <typename Each>
-void ForModelFlags(Each&& each) {
-  each("depth", &Flags::depth);
-  each("aspect_ratio", &Flags::aspect_ratio);
-  each("head_dim", &Flags::head_dim);
-  each("max_seq_len", &Flags::max_seq_len);
-  each("window_pattern", &Flags::window_pattern);
-  each("vocab_size", &Flags::vocab_size);
-}
-template <typename Each>
-void ForBatchFlags(Each&& each) {
-  each("device_batch_size", &Flags::device_batch_size);
-  each("total_batch_size", &Flags::total_batch_size);
-}
+// For a search where no card is known: every batch size that the rules allow.
+constexpr Bytes kNoLimit = Bytes(int64_t{1} << 50);
 
 class Planner {
  public:
   explicit Planner(const FixRequest& request)
-      : request_(request), inherited_(request.known), text_(request.text) {}
+      : request_(request), inherited_(request.revision, request.known), text_(request.text) {}
 
   Result<FixPlan> Plan() {
     // Launches keep their places in the list while their text changes, so each is edited in a
@@ -62,7 +50,7 @@ class Planner {
     fixed.program = launch.program;
     fixed.stage = launch.stage;
     if (!launch.stage) {
-      LearnVocabulary(launch);
+      inherited_.Learn(launch);
       return PlanOther(script, launch, std::move(fixed));
     }
     const command::Translation translation = command::Translate(launch, request_.revision);
@@ -82,8 +70,10 @@ class Planner {
     if (!before) return tl::make_unexpected(before.error());
     fixed.before = std::move(*before);
     fixed.after = fixed.before;
-    if (fixed.before->fits.value_or(false) && !fixed.before->refused) {
-      if (request_.died) return StepDown(script, launch, std::move(request), std::move(fixed));
+    const bool died = Died(launch);
+    const bool unknown = !fixed.before->fits && died;
+    if ((fixed.before->fits.value_or(false) || unknown) && !fixed.before->refused) {
+      if (died) return StepDown(script, launch, std::move(request), std::move(fixed));
       fixed.outcome = fixed.changes.empty() ? FixOutcome::kFits : FixOutcome::kFixed;
       Finish(request.flags, std::move(fixed));
       return {};
@@ -94,7 +84,8 @@ class Planner {
   Status FindFit(const LaunchScript& script, const Launch& launch, forecast::Request request,
                  FixedLaunch fixed) {
     std::vector<FlagEdit> edits;
-    if (const auto plain = WithoutFp8(request, *fixed.before)) {
+    const auto plain = request_.may_change.fp8 ? WithoutFp8(request, *fixed.before) : std::nullopt;
+    if (plain) {
       edits.push_back({EditKind::kRemove, "fp8", "", ""});
       fixed.reasons.push_back("nanochat cannot run --fp8 as it is asked for on this card");
       request.flags.fp8.reset();
@@ -111,7 +102,7 @@ class Planner {
     if (!fit->device_batch_size) {
       // A metric of fixed shape can be what does not fit: training without it may.
       forecast::Request without = request;
-      if (SkipsCore(launch, *fit)) {
+      if (request_.may_change.metrics && SkipsCore(launch, *fit)) {
         without.flags.core_metric_every = -1;
         auto second = forecast::FindBatch(without);
         if (!second) return tl::make_unexpected(second.error());
@@ -123,6 +114,11 @@ class Planner {
           request = without;
           fit = std::move(second);
         }
+      }
+    }
+    if (!fit->device_batch_size && request_.may_change.sequence) {
+      if (const forecast::Alternative* shorter = ShorterSequence(*fit)) {
+        return Shorten(script, launch, *shorter, std::move(fixed));
       }
     }
     const std::optional<std::string> batch = BatchFlag(launch);
@@ -149,6 +145,39 @@ class Planner {
     return {};
   }
 
+  static const forecast::Alternative* ShorterSequence(const forecast::Fit& fit) {
+    for (const forecast::Alternative& alternative : fit.alternatives) {
+      const bool fits = alternative.forecast.fits.value_or(false);
+      if (alternative.kind == forecast::Alternative::Kind::kSequenceLength && fits &&
+          !alternative.needs_code_change && alternative.flags.max_seq_len) {
+        return &alternative;
+      }
+    }
+    return nullptr;
+  }
+
+  Status Shorten(const LaunchScript& script, const Launch& launch,
+                 const forecast::Alternative& shorter, FixedLaunch fixed) {
+    std::vector<FlagEdit> edits = {
+        Set(launch, "max_seq_len", std::to_string(*shorter.flags.max_seq_len))};
+    const auto batch = BatchFlag(launch);
+    if (batch && shorter.flags.device_batch_size) {
+      edits.push_back(Set(launch, *batch, std::to_string(*shorter.flags.device_batch_size)));
+    }
+    if (auto status = Edit(script, launch, edits, fixed); !status) return status;
+    fixed.reasons.push_back("not even one sequence of the length asked for fits");
+    fixed.after = shorter.forecast;
+    fixed.outcome = FixOutcome::kFixed;
+    Finish(shorter.flags, std::move(fixed));
+    return {};
+  }
+
+  // Whether this is the launch of which it is known that it died.
+  bool Died(const Launch& launch) const {
+    return request_.died && (request_.died_program.empty() ||
+                             ProgramStem(launch.program) == ProgramStem(request_.died_program));
+  }
+
   // The forecast without --fp8, where that flag is what nanochat could not run with.
   static std::optional<forecast::Forecast> WithoutFp8(forecast::Request request,
                                                       const forecast::Forecast& before) {
@@ -162,8 +191,11 @@ class Planner {
   // It died although the forecast says that it fits: the next smaller batch size.
   Status StepDown(const LaunchScript& script, const Launch& launch, forecast::Request request,
                   FixedLaunch fixed) {
+    const bool sized = request.card || request.total;
+    if (!sized) request.total = kNoLimit;
     auto fit = forecast::FindBatch(request);
     if (!fit) return tl::make_unexpected(fit.error());
+    if (!sized) request.total.reset();
     const int64_t died_with = fixed.before->device_batch_size;
     std::optional<int64_t> smaller;
     for (const forecast::Candidate& candidate : fit->candidates) {
@@ -172,9 +204,11 @@ class Planner {
       }
     }
     const std::optional<std::string> batch = BatchFlag(launch);
-    fixed.notes.push_back(
-        "the log shows that this command ran out of GPU memory, though by the forecast it fits; "
-        "vramcast diagnose tells what else can be the cause");
+    if (fixed.before->fits) {
+      fixed.notes.push_back(
+          "the log shows that this command ran out of GPU memory, though by the forecast it fits; "
+          "vramcast diagnose tells what else can be the cause");
+    }
     if (!smaller || !batch) {
       fixed.outcome = FixOutcome::kCannot;
       Finish(request.flags, std::move(fixed));
@@ -199,6 +233,7 @@ class Planner {
     const bool known = batch != nullptr && batch->value && batch->value->text;
     const auto size = known ? ParseInt(*batch->value->text) : std::nullopt;
     if (!size && of_nanochat_) return {};  // one of its tools, which take no GPU
+    if (request_.died && !Died(launch)) return {};
     if (!size || *size <= 1) {
       fixed.outcome = FixOutcome::kUnknown;
       fixed.notes.push_back(size ? batch->spelling + " is " + std::to_string(*size) + " already"
@@ -207,11 +242,18 @@ class Planner {
       plan_.launches.push_back(std::move(fixed));
       return {};
     }
-    std::vector<FlagEdit> edits = {
-        {EditKind::kSet, batch->name, std::to_string(*size / 2), batch->spelling}};
     const command::FlagUse* accumulation = launch.FindRole(Role::kGradAccum);
     const bool doubled = *size % 2 == 0 && accumulation != nullptr && accumulation->value &&
                          accumulation->value->text && ParseInt(*accumulation->value->text);
+    if (!doubled && !request_.may_change.batch) {
+      fixed.outcome = FixOutcome::kUnknown;
+      fixed.notes.push_back("a smaller " + batch->spelling + " of " + launch.program +
+                            " would change how many examples a step learns from");
+      plan_.launches.push_back(std::move(fixed));
+      return {};
+    }
+    std::vector<FlagEdit> edits = {
+        {EditKind::kSet, batch->name, std::to_string(*size / 2), batch->spelling}};
     if (doubled) {
       const int64_t steps = *ParseInt(*accumulation->value->text);
       edits.push_back({EditKind::kSet, accumulation->name, std::to_string(steps * 2), ""});
@@ -262,38 +304,24 @@ class Planner {
     request.total = request_.total;
     request.other_processes = request_.other_processes;
     request.margin = request_.margin;
-    const std::string module = command::ModuleOf(launch.program);
-    const bool first = launch.stage == Stage::kBase;
-    if (first) {
-      // What the run printed stands for a variable that the command does not tell.
-      ForModelFlags([&](const char*, auto field) {
-        if (!(request.flags.*field)) request.flags.*field = request_.known.*field;
-      });
-      ForBatchFlags([&](const char*, auto field) {
-        if (!(request.flags.*field)) request.flags.*field = request_.known.*field;
-      });
-    }
-    ForModelFlags([&](const char* name, auto field) {
-      if (request.flags.*field || !(inherited_.*field)) return;
-      const auto spec = nanochat::FindFlag(request_.revision, module, name);
-      const bool vocabulary = std::string_view(name) == "vocab_size";
-      if (vocabulary || (!first && (!spec || spec->default_value.empty()))) {
-        request.flags.*field = inherited_.*field;
-      }
-    });
-    if (first) return request;
-    ForBatchFlags([&](const char* name, auto field) {
-      const auto spec = nanochat::FindFlag(request_.revision, module, name);
-      if (!(request.flags.*field) && spec && spec->default_value.empty()) {
-        request.flags.*field = inherited_.*field;
-      }
-    });
+    if (launch.stage == Stage::kBase) UseKnown(&request.flags);
+    inherited_.Fill(launch, &request.flags);
     return request;
   }
 
-  // scripts.tok_train decides the vocabulary of every model after it.
-  void LearnVocabulary(const Launch& launch) {
-    if (const auto size = command::TokenizerVocabulary(launch)) inherited_.vocab_size = *size;
+  // What the run printed stands for a variable that the command does not tell.
+  void UseKnown(Flags* flags) const {
+    const auto use = [&](auto field) {
+      if (!(flags->*field)) flags->*field = request_.known.*field;
+    };
+    use(&Flags::depth);
+    use(&Flags::aspect_ratio);
+    use(&Flags::head_dim);
+    use(&Flags::max_seq_len);
+    use(&Flags::window_pattern);
+    use(&Flags::vocab_size);
+    use(&Flags::device_batch_size);
+    use(&Flags::total_batch_size);
   }
 
   void Finish(const Flags& flags, FixedLaunch fixed) {
@@ -303,11 +331,7 @@ class Planner {
       }
     }
     if (fixed.stage == Stage::kBase) {
-      ForModelFlags([&](const char*, auto field) {
-        if (flags.*field) inherited_.*field = flags.*field;
-      });
-      inherited_.device_batch_size = fixed.after->device_batch_size;
-      inherited_.total_batch_size = fixed.after->total_batch_size;
+      inherited_.Train(flags, fixed.after->device_batch_size, fixed.after->total_batch_size);
     }
     plan_.launches.push_back(std::move(fixed));
   }
@@ -327,13 +351,19 @@ class Planner {
   }
 
   const FixRequest& request_;
-  Flags inherited_;
+  Inheritance inherited_;
   std::string text_;
   bool of_nanochat_ = false;
   FixPlan plan_;
 };
 
 }  // namespace
+
+std::string ProgramStem(std::string_view program) {
+  if (program.ends_with(".py")) program.remove_suffix(3);
+  const size_t cut = program.find_last_of("./");
+  return std::string(cut == std::string_view::npos ? program : program.substr(cut + 1));
+}
 
 bool FixPlan::changed() const {
   return std::any_of(launches.begin(), launches.end(),

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -19,6 +20,14 @@
 
 namespace vramcast::cli {
 
+// Changes beyond a smaller device batch with the same total, each of which somebody may not want.
+struct MayChange {
+  bool batch = true;      // how many examples an optimizer step learns from
+  bool fp8 = true;        // take --fp8 away
+  bool metrics = true;    // leave out a metric that does not fit
+  bool sequence = false;  // a shorter --max-seq-len
+};
+
 struct FixRequest {
   std::string text;  // the command or script
   nanochat::Revision revision;
@@ -30,6 +39,9 @@ struct FixRequest {
   nanochat::Flags known;
   // The command is known to have died for want of GPU memory: as it is, it does not fit.
   bool died = false;
+  // The program of the launch that died ("base_train": without folders and ending); empty: any.
+  std::string died_program;
+  MayChange may_change;
 };
 
 enum class FixOutcome : uint8_t {
@@ -60,6 +72,9 @@ struct FixPlan {
   bool changed() const;
   bool fits() const;  // every launch fits, was fixed or could be halved
 };
+
+// "base_train" of "scripts.base_train" and of "scripts/base_train.py".
+std::string ProgramStem(std::string_view program);
 
 // Usage error: no launch in the text, or a forecast that cannot be made (see forecast::Make).
 Result<FixPlan> MakeFixPlan(const FixRequest& request);

@@ -75,6 +75,8 @@ DeadRun DeadRunOf(const crashlog::LogReport& report, std::string file) {
   if (death->step) dead.step = death->step;
   dead.gpu_memory = death->is_vram_oom;
   dead.total = death->total;
+  // A limit that software set counts as the card.
+  if (death->allowed && (!dead.total || *death->allowed < *dead.total)) dead.total = death->allowed;
   if (death->total && death->free && death->process_in_use && death->process_in_use->count() > 0) {
     const Bytes other = *death->total - *death->free - *death->process_in_use;
     if (other > kLeastContext) dead.other_processes = other;
@@ -82,18 +84,23 @@ DeadRun DeadRunOf(const crashlog::LogReport& report, std::string file) {
   return dead;
 }
 
-Status ReadLog(const FixArguments& arguments, FixSource& source) {
-  const auto report =
-      arguments.log == "-" ? crashlog::ScanFd(STDIN_FILENO) : crashlog::ScanFile(arguments.log);
-  if (!report) return tl::make_unexpected(report.error());
-  source.dead = DeadRunOf(*report, arguments.log);
-  const crashlog::NanochatFacts& facts = report->nanochat;
+// What a log says of the run, the command aside.
+void LearnFrom(const crashlog::LogReport& report, const std::string& name, FixSource& source) {
+  source.dead = DeadRunOf(report, name);
+  const crashlog::NanochatFacts& facts = report.nanochat;
   source.known.depth = facts.depth;
   source.known.max_seq_len = facts.max_seq_len;
   source.known.vocab_size = facts.vocab_size;
   source.known.window_pattern = facts.window_pattern;
   source.known.device_batch_size = facts.device_batch_size;
   source.known.total_batch_size = facts.total_batch_size;
+}
+
+Status ReadLog(const FixArguments& arguments, FixSource& source) {
+  const auto report =
+      arguments.log == "-" ? crashlog::ScanFd(STDIN_FILENO) : crashlog::ScanFile(arguments.log);
+  if (!report) return tl::make_unexpected(report.error());
+  LearnFrom(*report, arguments.log, source);
   if (report->oom() == nullptr) {
     source.notes.push_back("the log shows no death for want of memory");
   } else if (!source.dead->gpu_memory) {
@@ -105,7 +112,7 @@ Status ReadLog(const FixArguments& arguments, FixSource& source) {
     source.text = std::move(*command);
     return {};
   }
-  auto command = Reconstruct(facts);
+  auto command = Reconstruct(report->nanochat);
   if (!command) {
     return UsageError(fmt::format(
         "{} shows no launch command; give it after --: vramcast fix --log {} -- COMMAND",
@@ -176,6 +183,14 @@ Result<FixSource> ReadFixSource(const FixArguments& arguments) {
   }
   if (status && !arguments.log.empty()) status = ReadLog(arguments, source);
   if (!status) return tl::make_unexpected(status.error());
+  return source;
+}
+
+Result<FixSource> SourceOfRun(const std::string& command, const crashlog::LogReport& output) {
+  FixSource source;
+  source.text = command;
+  if (auto status = FollowScript(source); !status) return tl::make_unexpected(status.error());
+  LearnFrom(output, "output", source);
   return source;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "crashlog/report.h"
 #include "gpu/card.h"
 #include "nanochat/config.h"
 #include "nanochat/revision.h"
@@ -45,6 +46,10 @@ struct FixSource {
 // Usage error unless exactly one of the sources is named (a log may come with a command), or if a
 // log shows no command; unreadable error for files.
 Result<FixSource> ReadFixSource(const FixArguments& arguments);
+
+// The same of a command that was started here, from what it printed. Unreadable error: it names a
+// script that cannot be read.
+Result<FixSource> SourceOfRun(const std::string& command, const crashlog::LogReport& output);
 
 // The revision: asked for, of a checkout, of the log, or by how the flags are written.
 struct FixRevision {

@@ -4,37 +4,14 @@
 
 #include "base/text.h"
 #include "cli/fix_source.h"
+#include "cli/inheritance.h"
 #include "command/dialect.h"
-#include "nanochat/flags.h"
+#include "nanochat/run_config.h"
 
 namespace vramcast::cli {
 namespace {
 
 using nanochat::Flags;
-
-// What a checkpoint fixes for the stages that load it.
-void Inherit(const Flags& from, Flags* to) {
-  const auto take = [&](auto field) {
-    if (!(to->*field)) to->*field = from.*field;
-  };
-  take(&Flags::depth);
-  take(&Flags::aspect_ratio);
-  take(&Flags::head_dim);
-  take(&Flags::window_pattern);
-  take(&Flags::vocab_size);
-}
-
-// Flags that this stage's script takes over from the checkpoint where they have no default.
-void InheritBatch(const nanochat::Revision& revision, const std::string& module, const Flags& from,
-                  Flags* to) {
-  const auto take = [&](const char* name, auto field) {
-    const auto spec = nanochat::FindFlag(revision, module, name);
-    if (!(to->*field) && (!spec || spec->default_value.empty())) to->*field = from.*field;
-  };
-  take("max_seq_len", &Flags::max_seq_len);
-  take("device_batch_size", &Flags::device_batch_size);
-  take("total_batch_size", &Flags::total_batch_size);
-}
 
 // `bash runs/speedrun.sh` is the script's text.
 Result<command::LaunchScript> Read(const std::vector<std::string>& argv) {
@@ -64,10 +41,9 @@ Result<std::vector<LaunchRequest>> RequestsOf(const std::vector<std::string>& ar
     revision = *dialect;
   }
   std::vector<LaunchRequest> requests;
-  Flags trained;  // by the base training so far
+  Inheritance inherited(revision);
   for (const command::Launch& launch : script->launches) {
-    const std::string module = command::ModuleOf(launch.program);
-    if (const auto size = command::TokenizerVocabulary(launch)) trained.vocab_size = *size;
+    inherited.Learn(launch);
     if (!launch.is_nanochat()) continue;
     LaunchRequest request;
     request.line = launch.line;
@@ -84,15 +60,12 @@ Result<std::vector<LaunchRequest>> RequestsOf(const std::vector<std::string>& ar
       flags.launcher = launch.starter == command::Starter::kPython ? nanochat::Launcher::kPython
                                                                    : nanochat::Launcher::kTorchrun;
     }
-    Inherit(trained, &flags);
-    if (launch.stage != nanochat::Stage::kBase) {
-      InheritBatch(revision, module, trained, &flags);
-    }
+    inherited.Fill(launch, &flags);
     if (auto status = options.Apply(&flags); !status) return tl::make_unexpected(status.error());
     if (launch.stage == nanochat::Stage::kBase) {
-      const auto vocabulary = trained.vocab_size;
-      trained = flags;
-      if (!trained.vocab_size) trained.vocab_size = vocabulary;
+      const auto config = nanochat::Resolve(flags, revision, nanochat::Stage::kBase);
+      if (!config) return tl::make_unexpected(config.error());
+      inherited.Train(flags, *config->device_batch_size, *config->total_batch_size);
     }
     requests.push_back(std::move(request));
   }

@@ -1,87 +1,148 @@
 #include "cli/run_attempts.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <utility>
 
-#include "cli/fix_saved.h"
-#include "cli/fix_source.h"
-#include "command/edit.h"
+#include "cli/fix_plan.h"
+#include "crashlog/when.h"
 
 namespace vramcast::cli {
 namespace {
 
-// A checkpoint of another, older run with the same name must not be taken for this run's.
-bool WrittenSince(const nanochat::Checkpoint& checkpoint, int64_t began) {
-  struct stat status;
-  const std::string model =
-      (checkpoint.folder / fmt::format("model_{:06}.pt", checkpoint.step)).string();
-  return stat(model.c_str(), &status) == 0 && status.st_mtime >= began;
+// An out-of-memory that the program survived for longer is not what it died of.
+constexpr double kDiesWithin = 120;  // seconds
+
+// The death that the start-up module saw in a process which went no further; null if none did.
+const supervise::DeathRecord* LastDeath(const Attempt& attempt,
+                                        const supervise::ProcessRecord** process) {
+  const supervise::DeathRecord* last = nullptr;
+  for (const supervise::ProcessRecord& record : attempt.records.processes) {
+    for (const supervise::DeathRecord& death : record.deaths) {
+      const bool went_on = !attempt.stalled && record.time - death.time > kDiesWithin;
+      if (went_on || (last != nullptr && last->time <= death.time)) continue;
+      last = &death;
+      *process = &record;
+    }
+  }
+  return last;
 }
 
-std::string Sentence(const command::Change& change) {
-  if (change.before && change.after) {
-    return fmt::format("{} {} -> {}", change.flag, *change.before, *change.after);
+// For a command whose output goes elsewhere: the death as the allocator itself told it.
+diagnosis::Log LogOf(const supervise::DeathRecord& death, const supervise::ProcessRecord& process) {
+  diagnosis::Log log;
+  log.name = "the start-up module";
+  crashlog::OomEvent event;
+  event.is_vram_oom = true;
+  event.framework = crashlog::Framework::kPytorch;
+  event.wording = crashlog::Wording::kAllocator;
+  event.device = death.device;
+  event.rank = process.rank;
+  event.pid = process.pid;
+  event.requested = death.requested;
+  event.total = death.total;
+  event.free = death.free;
+  event.allocated = death.allocated;
+  event.reserved = death.reserved;
+  if (death.reserved && death.allocated && *death.reserved >= *death.allocated) {
+    event.reserved_unallocated = *death.reserved - *death.allocated;
   }
-  return change.after ? fmt::format("{} {} (was not given)", change.flag, *change.after)
-                      : fmt::format("{} removed", change.flag);
+  event.frames = death.frames;
+  event.phase = crashlog::PhaseOfFrames(death.frames, death.time - process.began > kDiesWithin);
+  event.evidence = "the allocator's own report of an out-of-memory";
+  log.report.events.push_back(std::move(event));
+  log.around.resize(1);
+  return log;
+}
+
+bool TellsOfGpuMemory(const diagnosis::Log& log) {
+  return std::any_of(log.report.events.begin(), log.report.events.end(),
+                     [](const crashlog::OomEvent& event) { return event.is_vram_oom; });
+}
+
+std::string ProgramOf(const Attempt& attempt, const supervise::ProcessRecord* process) {
+  if (process != nullptr && !process->program.empty()) return ProgramStem(process->program);
+  if (!attempt.death) return "";
+  // The program's own file is the outermost that is no launcher's.
+  for (const crashlog::Frame& frame : attempt.death->frames) {
+    const bool launcher = frame.file.find("/torch/distributed/") != std::string::npos ||
+                          frame.file.find("runpy.py") != std::string::npos ||
+                          frame.file.find("<frozen") != std::string::npos ||
+                          frame.file.find("/bin/") != std::string::npos;
+    if (!launcher && frame.file.ends_with(".py")) return ProgramStem(frame.file);
+  }
+  return "";
 }
 
 }  // namespace
 
-Result<NextAttempt> Next(const std::vector<Attempt>& attempts, const RunRules& rules,
-                         const std::string& log_file) {
-  NextAttempt next;
-  FixArguments arguments;
-  arguments.command = attempts.back().command;
-  arguments.log = log_file;
-  arguments.gpu = rules.gpu;
-  auto source = ReadFixSource(arguments);
-  if (!source) return tl::make_unexpected(source.error());
-  const auto card = FindFixCard(arguments, *source);
+std::string_view OutcomeName(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kFinished:
+      return "finished";
+    case Outcome::kInterrupted:
+      return "interrupted";
+    case Outcome::kGpuMemory:
+      return "out_of_memory";
+    case Outcome::kHostMemory:
+      return "out_of_host_memory";
+    case Outcome::kFailed:
+      break;
+  }
+  return "failed";
+}
 
-  FixRequest request;
-  request.text = source->text;
-  request.revision = rules.revision;
-  request.known = source->known;
-  request.died = true;
-  if (card) {
-    request.card = card->card;
-    request.total = card->total;
-    request.other_processes = card->other_processes;
+void Judge(diagnosis::Log log, const diagnosis::Hints& hints, int64_t host_kills,
+           Attempt* attempt) {
+  attempt->printed_peak = log.report.nanochat.peak_memory;
+  for (const crashlog::Progress& progress : log.report.progress) {
+    if (progress.of == crashlog::Progress::Of::kTraining) attempt->last_step = progress.step;
   }
-  const auto plan = MakeFixPlan(request);
-  if (!plan) return tl::make_unexpected(plan.error());
-  for (const FixedLaunch& launch : plan->launches) {
-    for (const command::Change& change : launch.changes) next.changes.push_back(Sentence(change));
+  attempt->output = log.report;
+  if (attempt->ended.code == 0) return;
+  const supervise::ProcessRecord* process = nullptr;
+  const supervise::DeathRecord* recorded = LastDeath(*attempt, &process);
+  std::vector<diagnosis::Log> logs;
+  const bool told = TellsOfGpuMemory(log);
+  logs.push_back(std::move(log));
+  if (!told && recorded != nullptr) {
+    logs.push_back(LogOf(*recorded, *process));
+    attempt->output.events.push_back(logs.back().report.events.front());
   }
-  if (!plan->changed() || !plan->fits()) {
-    next.why_not =
-        "no change that keeps the training the same makes it fit; vramcast fit names others";
-    return next;
+  diagnosis::Diagnosis diagnosis = diagnosis::Diagnose(std::move(logs), hints);
+  attempt->summary = std::move(diagnosis.summary);
+  if (const crashlog::OomEvent* event = diagnosis.main_event()) attempt->death = *event;
+  if (!diagnosis.findings.empty()) {
+    attempt->cause = diagnosis.findings.front().cause;
   }
-  next.command = plan->text;
-
-  const auto script = command::ReadLaunches(plan->text);
-  const command::Launch* launch = command::FirstOfNanochat(script.launches);
-  if (rules.may_resume && launch != nullptr) {
-    const auto died_at = source->dead ? source->dead->step : std::nullopt;
-    const Saved saved = FindSaved(script, *launch, rules.revision, launch->flags.depth, died_at,
-                                  ResultsFolder(*launch));
-    if (saved.checkpoint && saved.command && WrittenSince(*saved.checkpoint, rules.began)) {
-      next.command = *saved.command;
-      next.changes.push_back(fmt::format("resumes from step {}", saved.checkpoint->step));
-    }
+  attempt->outcome = diagnosis.verdict == diagnosis::Verdict::kGpuMemory    ? Outcome::kGpuMemory
+                     : diagnosis.verdict == diagnosis::Verdict::kHostMemory ? Outcome::kHostMemory
+                                                                            : Outcome::kFailed;
+  // Elsewhere on the machine the kernel may have killed something too.
+  const bool killed = attempt->ended.code == 128 + SIGKILL;
+  if (attempt->outcome == Outcome::kFailed && host_kills > 0 && killed) {
+    attempt->outcome = Outcome::kHostMemory;
+    attempt->cause = diagnosis::Cause::kHostMemory;
+    attempt->summary =
+        "It was ended by SIGKILL, and meanwhile the kernel killed for want of host memory.";
+  } else if (attempt->outcome == Outcome::kFailed && attempt->ended.signal != 0 &&
+             !attempt->death) {
+    attempt->summary = fmt::format("It was ended by signal {} ({}).", attempt->ended.signal,
+                                   strsignal(attempt->ended.signal));
+  } else if (attempt->outcome == Outcome::kFailed && !attempt->death) {
+    attempt->summary = fmt::format("It failed with exit code {}.", attempt->ended.code);
   }
-  const bool tried = std::any_of(attempts.begin(), attempts.end(), [&](const Attempt& attempt) {
-    return attempt.command == next.command;
-  });
-  if (tried) {
-    next.command.clear();
-    next.why_not = "the corrected command was tried already";
+  if (attempt->ended.interrupted) {
+    attempt->outcome = Outcome::kInterrupted;
+    attempt->summary = fmt::format("It was asked to end{}.",
+                                   attempt->ended.forced ? ", did not, and was killed" : "");
   }
-  return next;
+  if (attempt->outcome == Outcome::kGpuMemory) {
+    attempt->died_program = ProgramOf(*attempt, recorded == nullptr ? nullptr : process);
+  }
 }
 
 }  // namespace vramcast::cli

@@ -1,6 +1,5 @@
-// The attempts of `run`: each with its command, how it ended and what was changed after it. The
-// rules of what may be tried next stand here: never the same command twice, never more than asked
-// for.
+// The attempts of `run`: each with its command, how it ended, what was seen of its memory and what
+// was changed after it.
 #pragma once
 
 #include <cstdint>
@@ -8,40 +7,66 @@
 #include <string>
 #include <vector>
 
-#include "base/result.h"
-#include "cli/fix_plan.h"
+#include "base/bytes.h"
+#include "crashlog/event.h"
 #include "diagnosis/diagnosis.h"
-#include "nanochat/revision.h"
+#include "forecast/forecast.h"
 #include "supervise/child.h"
+#include "supervise/records.h"
 
 namespace vramcast::cli {
 
+// Why an attempt ended.
+enum class Outcome : uint8_t {
+  kFinished,
+  kInterrupted,  // somebody asked it to end
+  kGpuMemory,
+  kHostMemory,
+  kFailed,  // of something else
+};
+std::string_view OutcomeName(Outcome outcome);  // "finished", "out_of_memory", …: JSON, history
+
+// A launch that uses a GPU, and what it was forecast to need.
+struct LaunchForecast {
+  std::string program;  // "scripts.base_train"
+  forecast::Forecast forecast;
+};
+
 struct Attempt {
-  std::string command;
+  std::string command;  // as a person would type it
+  std::string text;     // the command or script that was started
+  // The same without the checkpoint to resume from: what changes are made in, and what counts as
+  // one configuration.
+  std::string base;
+  bool waited = false;  // it was started once other processes had left the card
+  std::vector<LaunchForecast> forecasts;
+
+  double began = 0;  // seconds since 1970
   supervise::Ended ended;
-  bool out_of_memory = false;        // of the GPU
-  std::string cause;                 // of the diagnosis' first finding: "capacity"
-  std::string summary;               // what happened, one sentence; empty if it ended well
-  std::vector<std::string> changes;  // what the next attempt does differently; empty: none follows
+  Outcome outcome = Outcome::kFinished;
+  bool stalled = false;  // processes waited for one that had died, until they were ended
+  std::optional<diagnosis::Cause> cause;  // of the diagnosis' first finding
+  std::string summary;                    // what happened, one sentence; empty if it ended well
+  std::optional<crashlog::OomEvent> death;
+  crashlog::LogReport output;  // what it printed; a death that only the module saw is added
+  std::optional<int64_t> last_step;
+  std::string died_program;  // "base_train": the one that died, where that is known
+
+  supervise::Records records;          // of the start-up module
+  std::optional<Bytes> device_peak;    // as the driver tells it, on the fullest GPU
+  std::optional<Bytes> printed_peak;   // as nanochat prints it: max_memory_allocated
   std::vector<std::string> snapshots;  // memory snapshots that it left
+
+  bool changed_batch = false;        // the next attempt has another batch size
+  std::vector<std::string> changes;  // what the next attempt does differently; empty: none follows
+  double lost = 0;                   // seconds whose work is not in the next attempt
+
+  double seconds() const { return static_cast<double>(ended.duration.count()) / 1000; }
 };
 
-struct NextAttempt {
-  std::string command;               // empty: nothing more can be tried
-  std::vector<std::string> changes;  // sentences
-  std::string why_not;               // of an empty command
-};
-
-struct RunRules {
-  nanochat::Revision revision;
-  std::string gpu;         // as the person named it; may be empty
-  bool may_resume = true;  // from checkpoints written since the first attempt began
-  int64_t began = 0;       // of the first attempt, seconds since 1970
-};
-
-// What to try after `attempts`, whose last one died for want of GPU memory with `log_file` as the
-// end of its output. Errors are those of reading the log and planning.
-Result<NextAttempt> Next(const std::vector<Attempt>& attempts, const RunRules& rules,
-                         const std::string& log_file);
+// Sets outcome, summary, cause and death from what the attempt printed and left. `records` and
+// `ended` must be there; `host_kills`: how many processes the kernel killed for want of host memory
+// meanwhile.
+void Judge(diagnosis::Log log, const diagnosis::Hints& hints, int64_t host_kills, Attempt* attempt);
 
 }  // namespace vramcast::cli

@@ -1,46 +1,68 @@
 // `vramcast run`: starts a command, sees it die of out-of-memory, corrects it and starts it again.
+#include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
-#include <ctime>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
 
+#include "base/text.h"
 #include "cli/fix_source.h"
 #include "cli/flag_table.h"
-#include "cli/gpu_text.h"
+#include "cli/history_recorder.h"
 #include "cli/run_attempts.h"
+#include "cli/run_policy.h"
+#include "cli/run_report.h"
+#include "cli/run_script.h"
+#include "cli/run_start.h"
+#include "cli/run_wait.h"
+#include "cli/run_watch.h"
 #include "cli/verbs.h"
+#include "command/edit.h"
 #include "command/quote.h"
-#include "diagnosis/diagnosis.h"
+#include "gpu/card.h"
+#include "monitor/sample.h"
+#include "report/html.h"
 #include "supervise/child.h"
+#include "supervise/host_kills.h"
 #include "supervise/startup.h"
-#include "supervise/tail.h"
 
 namespace vramcast::cli {
 namespace {
 
 namespace fs = std::filesystem;
 
-// A traceback of eight ranks with C++ frames is well below a MiB.
-constexpr size_t kTailBytes = 4 << 20;
-
-double Seconds(const supervise::Ended& ended) {
-  return static_cast<double>(ended.duration.count()) / 1000;
+double Now() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-std::vector<std::string> FilesIn(const std::string& folder) {
+std::vector<std::string> SnapshotsIn(const std::string& folder) {
   std::vector<std::string> files;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
-    files.push_back(entry.path().string());
+    if (entry.path().extension() == ".pickle") files.push_back(entry.path().string());
   }
   std::sort(files.begin(), files.end());
   return files;
 }
+
+// The folder of a `run` around this one, whose module records the same program.
+std::string OuterRun() {
+  const char* folder = std::getenv(supervise::kRunVariable);
+  std::error_code error;
+  return folder != nullptr && fs::is_directory(folder, error) ? folder : "";
+}
+
+constexpr const char* kInnerMark = "/inner";
 
 class RunVerb : public Verb {
  public:
@@ -52,216 +74,288 @@ class RunVerb : public Verb {
   void Declare(FlagTable& app) override {
     app.add_option("--retries", retries_, "corrected attempts after the first (default 2)")
         .Within(0, 100);
+    app.add_option("--allow", allow_,
+                   "changes beyond a smaller device batch with the same total: batch, fp8, "
+                   "metrics, sequence (a list with commas)");
+    app.add_flag("--force", force_, "start even if the forecast says that it cannot fit");
+    app.add_flag("--protect-eval", protect_,
+                 "save before an evaluation that may not fit, where nanochat can");
+    app.add_flag("--no-resume", no_resume_, "start again from the beginning");
+    app.add_option("--report", report_, "write the report to this HTML file too");
+    app.add_option("--wait", wait_,
+                   "seconds to wait for other processes that hold the card (default 600)")
+        .Within(0, 1000000);
+    app.add_option(
+           "--stall", stall_,
+           "end ranks that wait this many seconds for one that died (default 120; 0: never)")
+        .Within(0, 1000000);
+    app.add_option("--grace", grace_, "seconds that a command may take to end (default 30)")
+        .Within(0, 86400);
+    app.add_option("--snapshots", snapshots_,
+                   "where memory snapshots go when it dies (default vramcast-snapshots)");
+    app.add_flag("--no-record", no_record_, "start no module in Python: record nothing in there");
     app.add_option("--gpu", arguments_.gpu, "the card, where it is not the one of this machine");
     app.add_option("--revision", arguments_.revision, "of nanochat");
     app.add_option("--nanochat", arguments_.nanochat, "a checkout, whose revision counts");
-    app.add_option("--snapshots", snapshots_,
-                   "where memory snapshots go when it dies (default vramcast-snapshots)");
-    app.add_option("--grace", grace_, "seconds that a command may take to end (default 30)")
-        .Within(0, 86400);
-    app.add_flag("--no-record", no_record_, "do not record PyTorch's allocator history");
-    app.add_flag("--no-resume", no_resume_, "start again from the beginning");
-    app.add_flag("--force", force_, "start even if the forecast says that it cannot fit");
+    const Flag history = app.add_option("--history", history_,
+                                        "keep the run in this file, not in the user's own history");
+    app.add_flag("--no-history", no_history_, "keep nothing of it").Excludes(history);
     app.add_flag("--json", json_, "the report as JSON; the command's output goes to stderr");
     app.add_flag("--explain", explain_, "the forecast of the command before it starts");
   }
 
   Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {
     if (command.empty()) return UsageError("say what to run after --: vramcast run -- COMMAND");
-    arguments_.argv = command;
-    const bool allowed = MayStart(output);
-    if (!allowed) return Exit::kBadNews;
-    auto status = RunAttempts(command, output);
-    if (!status) return tl::make_unexpected(status.error());
-    if (json_) {
-      output.out() << Report().dump(2) << '\n';
-    } else if (attempts_.size() > 1 || attempts_.back().out_of_memory) {
-      output.err() << RenderText(Describe(), {});
+    if (auto status = ReadAllowances(); !status) return tl::make_unexpected(status.error());
+    if (!report_.empty() && !std::ofstream(report_, std::ios::app)) {
+      return UsageError(
+          fmt::format("the report cannot be written to {}: {}", report_, strerror(errno)));
     }
-    return static_cast<Exit>(attempts_.back().ended.code);
+    if (const std::string outer = OuterRun(); !outer.empty()) {
+      std::ofstream(outer + kInnerMark) << getpid();
+    }
+    asked_ = ReadAsked(command);
+    const StartRequest start{.asked = asked_,
+                             .arguments = arguments_,
+                             .force = force_,
+                             .protect = protect_,
+                             .may_ask = !json_,
+                             .explain = explain_};
+    StartDecision decision = DecideStart(start, output);
+    rules_.revision = decision.revision;
+    story_.protection = decision.protection;
+    if (!decision.starts) {
+      if (json_) output.out() << Refusal(decision.why_not).dump(2) << '\n';
+      return Exit::kBadNews;
+    }
+    if (auto status = RunAttempts(std::move(decision), output); !status) {
+      return tl::make_unexpected(status.error());
+    }
+    Tell(output);
+    return EndAsTheCommandDid(output);
   }
 
  private:
-  // The forecast before the start: refuses, or asks on a terminal, if the command cannot fit. What
-  // cannot be forecast is started.
-  bool MayStart(Output& output) {
-    const auto source = ReadFixSource(arguments_);
-    if (!source) return true;
-    const auto revision = FindFixRevision(arguments_, *source);
-    if (revision) rules_.revision = revision->revision;
-    const auto card = FindFixCard(arguments_, *source);
-    if (!revision || !card) return true;
-    FixRequest request;
-    request.text = source->text;
-    request.revision = revision->revision;
-    request.card = card->card;
-    request.total = card->total;
-    request.other_processes = card->other_processes;
-    const auto plan = MakeFixPlan(request);
-    if (!plan) return true;
-    for (const FixedLaunch& launch : plan->launches) {
-      if (!launch.before) continue;
-      const forecast::Forecast& before = *launch.before;
-      if (explain_) {
-        output.Note(fmt::format("{} is forecast to take {} of the device, at most {}",
-                                launch.program, FormatBytes(before.peak_device),
-                                FormatBytes(before.device_interval.high)));
+  Status ReadAllowances() {
+    for (const std::string_view what : Split(allow_, ',')) {
+      if (what.empty()) continue;
+      if (what == "batch") {
+        rules_.allow.batch = true;
+      } else if (what == "fp8") {
+        rules_.allow.fp8 = true;
+      } else if (what == "metrics") {
+        rules_.allow.metrics = true;
+      } else if (what == "sequence") {
+        rules_.allow.sequence = true;
+      } else {
+        return UsageError(
+            fmt::format("--allow knows batch, fp8, metrics and sequence, not '{}'", what));
       }
-      if (before.fits.value_or(true)) continue;
-      output.Note(fmt::format("{} will not fit: it needs {} to {}, and {} are there",
-                              launch.program, FormatBytes(before.device_interval.low),
-                              FormatBytes(before.device_interval.high),
-                              FormatBytes(before.capacity.value_or(Bytes(0)))));
-      if (plan->changed() && plan->fits()) output.Note("this fits: " + plan->text);
-      if (force_) return true;
-      if (isatty(STDIN_FILENO) == 1 && !json_) {
-        output.err() << "start it all the same? [y/N] " << std::flush;
-        std::string answer;
-        std::getline(std::cin, answer);
-        if (answer == "y" || answer == "Y" || answer == "yes") return true;
-      }
-      output.Note("not started; --force starts it all the same");
-      return false;
     }
-    return true;
-  }
-
-  Status RunAttempts(const std::vector<std::string>& command, Output& output) {
     rules_.gpu = arguments_.gpu;
     rules_.may_resume = !no_resume_;
-    rules_.began = std::time(nullptr);
-    std::vector<std::string> argv = command;
-    std::string text = command::QuoteCommand(command);
-    for (;;) {
-      attempts_.push_back({.command = text});
-      Attempt& attempt = attempts_.back();
-      supervise::Tail tail(kTailBytes);
-      if (auto status = RunOnce(argv, &attempt, &tail); !status) return status;
-      if (attempt.ended.code == 0) return {};
-      Judge(tail.Text(), &attempt);
-      const bool again = attempt.out_of_memory && !attempt.ended.interrupted;
-      if (!again || attempts_.size() > static_cast<size_t>(retries_)) return {};
-      const NextAttempt next = PlanNext(tail.Text());
-      if (next.command.empty()) {
-        output.Note(fmt::format("{}; no further attempt: {}", attempt.summary, next.why_not));
-        return {};
-      }
-      attempt.changes = next.changes;
-      text = next.command;
-      argv = {"/bin/bash", "-c", text};
-      output.Note(attempt.summary);
-      for (const std::string& change : next.changes) output.Note("  " + change);
-      output.Note(fmt::format("attempt {} of {}: {}", attempts_.size() + 1, retries_ + 1, text));
-    }
-  }
-
-  Status RunOnce(const std::vector<std::string>& argv, Attempt* attempt, supervise::Tail* tail) {
-    supervise::ChildOptions options{
-        .argv = argv, .output_to_stderr = json_, .grace = std::chrono::seconds(grace_)};
-    const std::string folder = fmt::format("{}/attempt{}", snapshots_, attempts_.size());
-    std::optional<supervise::StartupModule> module;
-    if (!no_record_) {
-      auto written = supervise::StartupModule::Write(folder);
-      if (!written) return tl::make_unexpected(written.error());
-      module.emplace(std::move(*written));
-      options.environment = module->environment();
-    }
-    auto ended = supervise::RunChild(options, [&](std::string_view bytes) { tail->Append(bytes); });
-    if (!ended) return tl::make_unexpected(ended.error());
-    attempt->ended = *ended;
-    attempt->snapshots = FilesIn(folder);
     return {};
   }
 
-  void Judge(const std::string& text, Attempt* attempt) const {
-    const auto diagnosis =
-        diagnosis::Diagnose({diagnosis::LogFromText("output", text)},
-                            {.command = arguments_.argv, .card = {}, .revision = {}});
-    attempt->out_of_memory = diagnosis.verdict == diagnosis::Verdict::kGpuMemory;
-    attempt->summary = diagnosis.summary;
-    if (!diagnosis.findings.empty()) {
-      attempt->cause = std::string(diagnosis::CauseName(diagnosis.findings.front().cause));
-    }
-  }
-
-  // Plans from a file, as `fix --log` does; without room for one there is no further attempt.
-  NextAttempt PlanNext(const std::string& text) const {
-    std::error_code error;
-    std::string path = (fs::temp_directory_path(error) / "vramcast-log-XXXXXX").string();
-    const int fd = mkstemp(path.data());
-    if (fd < 0) return {.why_not = "the log could not be kept"};
-    close(fd);
-    std::ofstream file(path, std::ios::binary);
-    file << text;
-    file.close();
-    auto next = Next(attempts_, rules_, path);
-    fs::remove(path, error);
-    if (!next) return {.why_not = next.error().message};
-    return *next;
-  }
-
-  // What the attempts that died have cost.
-  double Lost() const {
-    double lost = 0;
-    for (const Attempt& attempt : attempts_)
-      lost += attempt.out_of_memory ? Seconds(attempt.ended) : 0;
-    return lost;
-  }
-
-  Document Describe() const {
-    Document document;
-    document.Add(Title{"What ran"});
-    Table table{.header = {"attempt", "took", "exit code", "what happened"},
-                .right_aligned = {true, true, true}};
-    for (size_t i = 0; i < attempts_.size(); ++i) {
-      const Attempt& attempt = attempts_[i];
-      table.rows.push_back({std::to_string(i + 1), FormatSeconds(Seconds(attempt.ended)),
-                            std::to_string(attempt.ended.code),
-                            attempt.ended.code == 0 ? "finished" : attempt.summary});
-    }
-    document.Add(table);
-    for (const Attempt& attempt : attempts_) {
-      for (const std::string& change : attempt.changes) document.Add(Bullet{change});
-      for (const std::string& file : attempt.snapshots) {
-        document.Add(Bullet{"memory at that moment: vramcast snapshot " + file});
+  Status RunAttempts(StartDecision decision, Output& output) {
+    NextAttempt next;
+    next.text = next.base = std::move(decision.text);
+    next.forecasts = std::move(decision.forecasts);
+    for (bool waited = false;;) {
+      Attempt attempt;
+      attempt.text = next.text;
+      attempt.base = next.base;
+      attempt.waited = waited;
+      attempt.forecasts = std::move(next.forecasts);
+      story_.attempts.push_back(std::move(attempt));
+      if (auto status = RunOnce(&story_.attempts.back(), output); !status) return status;
+      Attempt& last = story_.attempts.back();
+      if (last.outcome == Outcome::kFinished || last.outcome == Outcome::kInterrupted) return {};
+      if (last.outcome == Outcome::kFailed && story_.attempts.size() == 1) return {};
+      last.lost = last.seconds();
+      next = {};
+      next.why_not = WhyNot(last);
+      if (next.why_not.empty()) next = PlanNext(story_.attempts, rules_);
+      waited = next.wait_for.has_value();
+      if (!next.text.empty() && waited) {
+        const Status room = WaitForRoom(*next.wait_for, std::chrono::seconds(wait_), output);
+        if (!room) next = {.why_not = room.error().message};
       }
+      if (next.text.empty()) {
+        story_.why_no_more = next.why_not;
+        output.Note(fmt::format("{}; no further attempt: {}", Clause(last.summary), next.why_not));
+        return {};
+      }
+      if (next.saved_at) {
+        last.lost = std::clamp(last.began + last.seconds() - *next.saved_at, 0.0, last.seconds());
+      }
+      last.changes = next.changes;
+      last.changed_batch = next.changed_batch;
+      Announce(last, output);
     }
-    if (Lost() > 0) {
-      document.Add(Paragraph{
-          fmt::format("Lost to attempts that ran out of memory: {}.", FormatSeconds(Lost()))});
-    }
-    document.Add(Code{attempts_.back().command});
-    return document;
   }
 
-  nlohmann::json Report() const {
-    nlohmann::json report = {{"schema", "vramcast.run"}, {"version", 1}};
-    report["exit_code"] = attempts_.back().ended.code;
-    report["command"] = attempts_.back().command;
-    report["lost_seconds"] = Lost();
-    report["attempts"] = nlohmann::json::array();
-    for (const Attempt& attempt : attempts_) {
-      report["attempts"].push_back({{"command", attempt.command},
-                                    {"exit_code", attempt.ended.code},
-                                    {"seconds", Seconds(attempt.ended)},
-                                    {"out_of_memory", attempt.out_of_memory},
-                                    {"cause", attempt.cause},
-                                    {"summary", attempt.summary},
-                                    {"changes", attempt.changes},
-                                    {"interrupted", attempt.ended.interrupted},
-                                    {"leftover_processes", attempt.ended.leftovers},
-                                    {"snapshots", attempt.snapshots}});
+  // Why nothing is tried whatever the cause; empty: something may be.
+  std::string WhyNot(const Attempt& last) const {
+    if (last.outcome == Outcome::kHostMemory) {
+      return "the computer's own memory is what was missing, and no change of the GPU's batch "
+             "gives it back; fewer data loader workers or less pinned memory do";
     }
-    return report;
+    if (last.outcome == Outcome::kFailed) return "it did not die for want of memory";
+    if (inner_) return "a vramcast run inside the command has tried what could be tried";
+    if (story_.attempts.size() > static_cast<size_t>(retries_)) {
+      return retries_ == 0 ? std::string("--retries is 0")
+                           : fmt::format("{} attempts were made (--retries {})",
+                                         story_.attempts.size(), retries_);
+    }
+    return "";
+  }
+
+  void Announce(const Attempt& last, Output& output) const {
+    output.Note(last.summary);
+    for (const std::string& change : last.changes) output.Note("  " + change);
+    output.Note(fmt::format("attempt {} of {}", story_.attempts.size() + 1, retries_ + 1));
+  }
+
+  Status RunOnce(Attempt* attempt, Output& output) {
+    auto startable = Startable::Of(asked_, attempt->text);
+    if (!startable) return tl::make_unexpected(startable.error());
+    attempt->command = asked_.script.empty() ? attempt->text : command::QuoteCommand(asked_.argv);
+    attempt->began = Now();
+    if (story_.attempts.size() == 1) {
+      const auto began = static_cast<std::time_t>(attempt->began);
+      stamp_ = fmt::format("{:%Y%m%d-%H%M%S}", fmt::localtime(began));
+    }
+    const std::string snapshots =
+        fmt::format("{}/{}-attempt{}", snapshots_, stamp_, story_.attempts.size());
+    auto module = supervise::StartupModule::Write(snapshots, !no_record_);
+    if (!module) Remark(module.error().message + "; nothing is recorded inside Python", output);
+    std::optional<HistoryRecorder> history;
+    if (!no_history_) {
+      history.emplace(history_, output);
+      history->Begin({.kind = store::RunKind::kRun,
+                      .command = attempt->command,
+                      .began = attempt->began,
+                      .attempt = static_cast<int64_t>(story_.attempts.size())});
+    }
+    RunWatch watch({.records = module ? module->records() : "",
+                    .stall = std::chrono::seconds(stall_),
+                    .on_sample = [&history](const gpu::Machine& machine) {
+                      if (history) history->Add(monitor::FromMachine(machine, Now()));
+                    }});
+    supervise::ChildOptions options{.argv = startable->argv(),
+                                    .output_to_stderr = json_,
+                                    .grace = std::chrono::seconds(grace_),
+                                    .pulse = [&](const auto& pulse) { return watch.Pulse(pulse); }};
+    if (module) options.environment = module->environment();
+    if (module) options.scratch.push_back(module->folder());
+    if (!startable->copy().empty()) options.scratch.push_back(startable->copy());
+    const auto kills = supervise::HostKills();
+    auto ended = supervise::RunChild(options, [&](std::string_view bytes) { watch.Output(bytes); });
+    if (!ended) {
+      if (history) history->End({.outcome = std::string(OutcomeName(Outcome::kFailed))});
+      return tl::make_unexpected(ended.error());
+    }
+    attempt->ended = *ended;
+    attempt->stalled = watch.stalled();
+    attempt->device_peak = watch.device_peak();
+    attempt->snapshots = SnapshotsIn(snapshots);
+    if (module) {
+      attempt->records = supervise::ReadRecords(module->records());
+      inner_ = inner_ || fs::exists(module->folder() + kInnerMark);
+    }
+    const auto kills_after = supervise::HostKills();
+    diagnosis::Hints hints{.command = startable->argv(), .card = {}, .revision = {}};
+    if (const auto card = gpu::FindCard(arguments_.gpu)) hints.card = card->card;
+    Judge(watch.TakeLog(), hints, kills_after.value_or(0) - kills.value_or(0), attempt);
+    if (history) history->End(HistoryEnd(*attempt));
+    if (ended->dropped > 0) {
+      Remark(fmt::format("{} of the output could not be written: {}",
+                         FormatBytes(Bytes(static_cast<int64_t>(ended->dropped))),
+                         strerror(ended->why_dropped)),
+             output);
+    }
+    if (ended->forced) {
+      Remark(fmt::format("the command did not end within {} s of being asked to, and was killed",
+                         grace_),
+             output);
+    }
+    return {};
+  }
+
+  static store::RunEnd HistoryEnd(const Attempt& attempt) {
+    store::RunEnd end;
+    end.exit_code = attempt.ended.code;
+    end.outcome = OutcomeName(attempt.outcome);
+    end.peak_allocated = attempt.printed_peak;
+    for (const supervise::ProcessRecord& process : attempt.records.processes) {
+      end.peak_allocated = std::max(end.peak_allocated.value_or(Bytes(0)), process.peak_allocated);
+      end.peak_reserved = std::max(end.peak_reserved.value_or(Bytes(0)), process.peak_reserved);
+    }
+    return end;
+  }
+
+  void Remark(std::string text, Output& output) {
+    output.Note(text);
+    story_.notes.push_back(std::move(text));
+  }
+
+  static std::string Clause(std::string sentence) {
+    while (sentence.ends_with('.')) sentence.pop_back();
+    return sentence;
+  }
+
+  static nlohmann::json Refusal(const std::string& why) {
+    return {{"schema", "vramcast.run"}, {"version", 1},   {"started", false},
+            {"exit_code", 1},           {"why_not", why}, {"attempts", nlohmann::json::array()}};
+  }
+
+  void Tell(Output& output) {
+    if (!asked_.script.empty() && story_.attempts.back().text != asked_.text) {
+      story_.difference = command::Difference(asked_.text, story_.attempts.back().text,
+                                              asked_.script, asked_.script + " as it was run");
+    }
+    if (json_) {
+      nlohmann::json report = ToJson(story_);
+      report["started"] = true;
+      output.out() << report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+    } else if (IsWorthTelling(story_)) {
+      output.err() << '\n' << RenderText(Describe(story_), {});
+    }
+    if (report_.empty()) return;
+    std::ofstream file(report_, std::ios::binary);
+    file << RenderHtml(Describe(story_), "vramcast run: " + story_.attempts.front().command);
+    file.close();
+    if (!file) output.Note(fmt::format("the report could not be written to {}", report_));
+  }
+
+  // A shell must see that its job was ended by a signal, or it would go on with its script.
+  Exit EndAsTheCommandDid(Output& output) const {
+    const supervise::Ended& ended = story_.attempts.back().ended;
+    const bool by_person =
+        ended.interrupted && !ended.forced &&
+        (ended.signal == SIGINT || ended.signal == SIGTERM || ended.signal == SIGHUP);
+    if (by_person) {
+      output.out().flush();
+      output.err().flush();
+      ::signal(ended.signal, SIG_DFL);
+      raise(ended.signal);
+    }
+    return static_cast<Exit>(ended.code);
   }
 
   FixArguments arguments_;
-  RunRules rules_{.revision = nanochat::HeadRevision()};
-  std::vector<Attempt> attempts_;
+  Asked asked_;
+  RunRules rules_{.revision = nanochat::HeadRevision(), .gpu = ""};
+  RunStory story_;
+  std::string stamp_;   // of the first attempt, in the names of folders
+  bool inner_ = false;  // the command itself contains a vramcast run
   std::string snapshots_ = "vramcast-snapshots";
-  int retries_ = 2;
-  int grace_ = 30;
-  bool no_record_ = false, no_resume_ = false, force_ = false, json_ = false, explain_ = false;
+  std::string report_, history_, allow_;
+  int retries_ = 2, grace_ = 30, wait_ = 600, stall_ = 120;
+  bool no_history_ = false;
+  bool no_record_ = false, no_resume_ = false, force_ = false, protect_ = false;
+  bool json_ = false, explain_ = false;
 };
 
 }  // namespace

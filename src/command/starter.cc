@@ -24,7 +24,7 @@ constexpr std::string_view kWrappers[] = {
     "podman",     "apptainer", "singularity", "srun",
     "mpirun",     "mpiexec",   "systemd-run", "caffeinate",
     "dotenv",     "sbatch",    "salloc",      "systemd-inhibit",
-    "eval",       "builtin"};
+    "eval",       "builtin",   "vramcast"};
 constexpr std::string_view kShells[] = {"bash", "sh", "zsh", "dash", "ksh"};
 // Options of wrappers whose value is the next word and could be mistaken for a program.
 constexpr std::string_view kWrapperValues[] = {"-n",

@@ -196,6 +196,11 @@ Pattern PatternOf(Phase phase, const std::optional<Progress>& progress) {
 
 }  // namespace
 
+Phase PhaseOfFrames(const std::vector<Frame>& frames, bool after_first) {
+  bool in_backward = false;
+  return PhaseOfStack(frames, after_first, false, in_backward);
+}
+
 void SetWhen(OomEvent& event, const std::optional<Progress>& progress, bool evaluating,
              bool training_program) {
   const bool after_first = progress && progress->finished > 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "crashlog/event.h"
 #include "crashlog/report.h"
@@ -13,5 +14,9 @@ namespace vramcast::crashlog {
 // what was printed last counts an evaluation. `training_program`: the log names a training script.
 void SetWhen(OomEvent& event, const std::optional<Progress>& progress, bool evaluating,
              bool training_program);
+
+// The phase that a stack alone tells, outermost frame first. `after_first`: a training step has
+// ended already.
+Phase PhaseOfFrames(const std::vector<Frame>& frames, bool after_first);
 
 }  // namespace vramcast::crashlog

@@ -108,32 +108,22 @@ std::string ReadAt(int fd, uint64_t offset, size_t size) {
 }
 
 Result<Log> ReadStream(int fd, std::string name) {
-  crashlog::Scanner scanner;
+  LogStream stream;
   std::string chunk(kTail, '\0');
-  std::string tail;
-  uint64_t total = 0;
   for (;;) {
     const ssize_t got = ::read(fd, chunk.data(), chunk.size());
     if (got < 0 && errno == EINTR) {
       continue;
     }
     if (got < 0) {
-      return UnreadableError(fmt::format("cannot read {}: {}", name, std::strerror(errno)), total);
+      return UnreadableError(fmt::format("cannot read {}: {}", name, std::strerror(errno)),
+                             stream.bytes());
     }
     if (got == 0) {
-      break;
+      return stream.Finish(std::move(name));
     }
-    const std::string_view part(chunk.data(), static_cast<size_t>(got));
-    scanner.Feed(part);
-    total += part.size();
-    tail.append(part);
-    if (tail.size() > 2 * kTail) {
-      tail.erase(0, tail.size() - kTail);
-    }
+    stream.Feed(std::string_view(chunk.data(), static_cast<size_t>(got)));
   }
-  Log log{std::move(name), scanner.Finish(), {}};
-  AddWindows(log, tail, total - tail.size());
-  return log;
 }
 
 }  // namespace
@@ -161,6 +151,25 @@ Result<Log> ReadLog(const std::string& path) {
     const uint64_t begin = place.offset > kBefore ? place.offset - kBefore : 0;
     log.around[i] = Lines(ReadAt(file.fd(), begin, place.offset - begin + kAfter), begin, place);
   }
+  return log;
+}
+
+LogStream::LogStream() : scanner_(std::make_unique<crashlog::Scanner>()) {}
+
+LogStream::~LogStream() = default;
+
+void LogStream::Feed(std::string_view piece) {
+  scanner_->Feed(piece);
+  total_ += piece.size();
+  tail_.append(piece);
+  if (tail_.size() > 2 * kTail) {
+    tail_.erase(0, tail_.size() - kTail);
+  }
+}
+
+Log LogStream::Finish(std::string name) {
+  Log log{std::move(name), scanner_->Finish(), {}};
+  AddWindows(log, tail_, total_ - tail_.size());
   return log;
 }
 

@@ -3,12 +3,18 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "crashlog/report.h"
+
+namespace vramcast::crashlog {
+class Scanner;
+}
 
 namespace vramcast::diagnosis {
 
@@ -27,6 +33,24 @@ struct Log {
 // be read twice, only deaths in its last MiB have lines around them. Unreadable error with the name
 // in it.
 Result<Log> ReadLog(const std::string& path);
+// The same of a log that comes piece by piece.
+class LogStream {
+ public:
+  LogStream();
+  ~LogStream();
+  LogStream(const LogStream&) = delete;
+  LogStream& operator=(const LogStream&) = delete;
+
+  void Feed(std::string_view piece);
+  uint64_t bytes() const { return total_; }
+  Log Finish(std::string name);  // once
+
+ private:
+  std::unique_ptr<crashlog::Scanner> scanner_;
+  std::string tail_;
+  uint64_t total_ = 0;
+};
+
 Log LogFromText(std::string name, std::string_view text);
 
 }  // namespace vramcast::diagnosis

@@ -1,11 +1,10 @@
 #include "supervise/child.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,199 +13,243 @@
 #include <vector>
 
 #include "supervise/guardian.h"
+#include "supervise/keyboard.h"
+#include "supervise/process_tree.h"
+#include "supervise/signals.h"
 #include "supervise/terminal.h"
 
 namespace vramcast::supervise {
 namespace {
 
-class Descriptor {
+using Clock = std::chrono::steady_clock;
+
+// How long a reader that takes nothing may hold up the end of a run that was asked to end.
+constexpr std::chrono::milliseconds kLastWords = std::chrono::seconds(1);
+// Processes of a guardian that was killed get this long to end by themselves.
+constexpr std::chrono::milliseconds kOrphanGrace = std::chrono::seconds(5);
+
+std::chrono::milliseconds Since(Clock::time_point then) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - then);
+}
+
+// What holds for this whole process while a command runs, put back at the end: no SIGPIPE, and
+// processes whose guardian was killed become this one's children.
+class Adoption {
  public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    Close();
-    fd_ = std::exchange(other.fd_, -1);
-    return *this;
+  Adoption() : pipe_before_(::signal(SIGPIPE, SIG_IGN)) {
+    prctl(PR_GET_CHILD_SUBREAPER, &subreaper_before_);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
   }
-  ~Descriptor() { Close(); }
-  int get() const { return fd_; }
-  void Close() {
-    if (fd_ >= 0) close(std::exchange(fd_, -1));
-  }
-
- private:
-  int fd_ = -1;
-};
-
-struct Pipe {
-  Descriptor read, write;
-  static Result<Pipe> Open() {
-    std::array<int, 2> ends;
-    if (pipe2(ends.data(), O_CLOEXEC) != 0) {
-      return MachineError(std::string("cannot open a pipe: ") + strerror(errno));
-    }
-    Pipe opened;
-    opened.read = Descriptor(ends[0]);
-    opened.write = Descriptor(ends[1]);
-    return opened;
-  }
-};
-
-// Blocks the signals that are passed on and reads them from a descriptor, until destroyed.
-class SignalQueue {
- public:
-  SignalQueue() {
-    sigset_t set;
-    sigemptyset(&set);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH}) {
-      sigaddset(&set, signal);
-    }
-    sigprocmask(SIG_BLOCK, &set, &before_);
-    queue_ = Descriptor(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-    pipe_before_ = ::signal(SIGPIPE, SIG_IGN);
-  }
-  ~SignalQueue() {
+  ~Adoption() {
+    prctl(PR_SET_CHILD_SUBREAPER, subreaper_before_);
     ::signal(SIGPIPE, pipe_before_);
-    sigprocmask(SIG_SETMASK, &before_, nullptr);
   }
-  SignalQueue(const SignalQueue&) = delete;
-  SignalQueue& operator=(const SignalQueue&) = delete;
+  Adoption(const Adoption&) = delete;
+  Adoption& operator=(const Adoption&) = delete;
 
-  int fd() const { return queue_.get(); }
-  std::optional<int> Next() const {
-    signalfd_siginfo info;
-    if (read(queue_.get(), &info, sizeof info) != sizeof info) return std::nullopt;
-    return static_cast<int>(info.ssi_signo);
+ private:
+  sighandler_t pipe_before_;
+  int subreaper_before_ = 0;
+};
+
+sigset_t SupervisorsSignals() {
+  sigset_t set = PassedOn();
+  sigaddset(&set, SIGWINCH);
+  return set;
+}
+
+struct Pipes {
+  Pipe out, err, report, lifeline;
+  static Result<Pipes> Open() {
+    Pipes pipes;
+    for (Pipe* pipe : {&pipes.out, &pipes.err, &pipes.report, &pipes.lifeline}) {
+      auto opened = Pipe::Open();
+      if (!opened) return tl::make_unexpected(opened.error());
+      *pipe = *std::move(opened);
+    }
+    return pipes;
+  }
+};
+
+// One run of the command, from the fork to the guardian's report.
+class Supervision {
+ public:
+  Supervision(const ChildOptions& options, const OutputTap& tap)
+      : options_(options),
+        visible_(options.output_to_stderr ? STDERR_FILENO : STDOUT_FILENO),
+        tap_(tap),
+        signals_(SupervisorsSignals()) {}
+
+  Result<Ended> Run() {
+    if (options_.allow_terminal && isatty(visible_) == 1) {
+      if (auto opened = PseudoTerminal::Open(visible_)) terminal_.emplace(*std::move(opened));
+    }
+    auto pipes = Pipes::Open();
+    if (!pipes) return tl::make_unexpected(pipes.error());
+    if (auto status = Start(*pipes); !status) return tl::make_unexpected(status.error());
+    if (keyboard_) keyboard_->FollowTheForeground();
+    const Clock::time_point start = last_output_ = last_pulse_ = Clock::now();
+    Follow();
+    if (keyboard_) keyboard_->Release();
+    waitpid(guardian_, nullptr, 0);
+    if (!reported_) {
+      EndDescendants(std::min(options_.grace, kOrphanGrace));
+      return MachineError("the process that guards the command was killed");
+    }
+    if (report_.start_error != 0) {
+      return UnreadableError("cannot start " + options_.argv.front() + ": " +
+                             strerror(report_.start_error));
+    }
+    Ended ended = Outcome();
+    ended.duration = Since(start);
+    return ended;
   }
 
  private:
-  sigset_t before_;
-  Descriptor queue_;
-  sighandler_t pipe_before_ = SIG_DFL;
-};
+  Status Start(Pipes& pipes) {
+    const bool typed = isatty(STDIN_FILENO) == 1;
+    const bool keyboard = terminal_ && typed;
+    GuardianSetup setup{.argv = options_.argv,
+                        .environment = options_.environment,
+                        .input = keyboard ? terminal_->slave() : STDIN_FILENO,
+                        .output = terminal_ ? terminal_->slave() : pipes.out.write.get(),
+                        .error = terminal_ ? terminal_->slave() : pipes.err.write.get(),
+                        .own_terminal = keyboard,
+                        .shared_terminal = typed && !keyboard ? STDIN_FILENO : -1,
+                        .real_terminal = STDIN_FILENO,
+                        .mask = signals_.before(),
+                        .scratch = options_.scratch,
+                        .report = pipes.report.write.get(),
+                        .lifeline = pipes.lifeline.read.get(),
+                        .not_for_guardian = {pipes.lifeline.write.get(), pipes.report.read.get(),
+                                             pipes.out.read.get(), pipes.err.read.get()},
+                        .grace = options_.grace};
+    termios settings;
+    if (typed && tcgetpgrp(STDIN_FILENO) == getpgrp() && tcgetattr(STDIN_FILENO, &settings) == 0) {
+      setup.settings = settings;
+    }
+    if (terminal_) setup.not_for_guardian.push_back(terminal_->master());
+    guardian_ = StartGuardian(setup);
+    if (guardian_ < 0) {
+      return MachineError(std::string("cannot start a process: ") + strerror(errno));
+    }
+    if (keyboard) keyboard_.emplace(STDIN_FILENO, terminal_->master());
+    out_.emplace(terminal_ ? terminal_->Reader() : std::move(pipes.out.read), visible_, tap_);
+    err_.emplace(terminal_ ? Descriptor() : std::move(pipes.err.read), STDERR_FILENO, tap_);
+    report_pipe_ = std::move(pipes.report.read);
+    lifeline_ = std::move(pipes.lifeline.write);
+    if (terminal_) terminal_->CloseSlave();
+    pipes = {};
+    return {};
+  }
 
-// Writes all of it. A full disk or a closed pipe must not stop the run: the rest is dropped then.
-void WriteAll(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t put = write(fd, bytes.data(), bytes.size());
-    if (put < 0 && errno == EAGAIN) {
-      pollfd ready = {fd, POLLOUT, 0};
-      poll(&ready, 1, -1);
-    } else if (put < 0 && errno != EINTR) {
-      return;
-    } else if (put > 0) {
-      bytes.remove_prefix(static_cast<size_t>(put));
+  void Follow() {
+    enum { kOut, kErr, kReport, kSignals, kKeys };
+    while (out_->open() || err_->open() || report_pipe_.get() >= 0) {
+      std::array<pollfd, 5> polled = {out_->Waiting(), err_->Waiting(),
+                                      pollfd{report_pipe_.get(), POLLIN, 0},
+                                      pollfd{signals_.fd(), POLLIN, 0},
+                                      keyboard_ ? keyboard_->Waiting() : pollfd{-1, POLLIN, 0}};
+      const int ready = poll(polled.data(), polled.size(), Patience());
+      if (ready < 0) continue;
+      if (ready == 0 && report_pipe_.get() < 0 && interrupted_) {
+        out_->Abandon();
+        err_->Abandon();
+        continue;
+      }
+      const bool out = out_->Move(polled[kOut].revents), err = err_->Move(polled[kErr].revents);
+      if (out || err) last_output_ = Clock::now();
+      if (polled[kKeys].revents != 0) Typed(keyboard_->Move());
+      if (polled[kReport].revents != 0) {
+        reported_ = read(report_pipe_.get(), &report_, sizeof report_) == sizeof report_;
+        report_pipe_.Close();
+      }
+      while (const auto signal = signals_.Next()) Signalled(*signal);
+      if (keyboard_) keyboard_->FollowTheForeground();
+      if (options_.pulse && report_pipe_.get() >= 0 && !by_pulse_) Beat();
     }
   }
-}
 
-// Moves what is there from one descriptor to another; false at the end of the input. A
-// pseudo-terminal whose last user is gone reads as EIO.
-bool Pump(int from, int to, const OutputTap* tap) {
-  std::array<char, 65536> buffer;
-  const ssize_t got = read(from, buffer.data(), buffer.size());
-  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return true;
-  if (got <= 0) return false;
-  const std::string_view bytes(buffer.data(), static_cast<size_t>(got));
-  WriteAll(to, bytes);
-  if (tap != nullptr && *tap) (*tap)(bytes);
-  return true;
-}
-
-Ended EndedBy(const GuardianReport& report) {
-  Ended ended;
-  if (WIFSIGNALED(report.wait_status)) {
-    ended.signal = WTERMSIG(report.wait_status);
-    ended.code = 128 + ended.signal;
-  } else {
-    ended.code = WEXITSTATUS(report.wait_status);
+  // Milliseconds until something must be done although nothing happens; -1: for ever.
+  int Patience() const {
+    if (report_pipe_.get() < 0) {
+      return interrupted_ ? static_cast<int>(kLastWords.count()) : -1;
+    }
+    if (!options_.pulse || by_pulse_) return -1;
+    const auto left = options_.pulse_every - Since(last_pulse_);
+    return static_cast<int>(std::max<int64_t>(0, left.count())) + 1;
   }
-  ended.leftovers = static_cast<size_t>(report.leftovers);
-  return ended;
-}
+
+  void Beat() {
+    if (Since(last_pulse_) < options_.pulse_every) return;
+    const bool goes_on = options_.pulse({.root = guardian_, .silent = Since(last_output_)});
+    last_pulse_ = Clock::now();
+    if (goes_on) return;
+    by_pulse_ = true;
+    kill(guardian_, SIGTERM);
+  }
+
+  void Signalled(int signal) {
+    if (signal == SIGWINCH) {
+      if (terminal_) terminal_->CopySize(visible_);
+      return;
+    }
+    interrupted_ |= AsksToEnd(signal);
+    kill(guardian_, signal);
+    if (signal == SIGTSTP) Suspend();
+    if (signal == SIGCONT && terminal_) terminal_->CopySize(visible_);
+  }
+
+  void Typed(const Keyboard::Keys& keys) {
+    interrupted_ |= keys.interrupt;
+    // The shell's whole job, this process in it: comes back as a signal.
+    if (keys.suspend) kill(0, SIGTSTP);
+  }
+
+  // Stops here until somebody continues this process.
+  void Suspend() {
+    if (keyboard_) keyboard_->Release();
+    raise(SIGSTOP);
+  }
+
+  Ended Outcome() const {
+    Ended ended;
+    if (WIFSIGNALED(report_.wait_status)) {
+      ended.signal = WTERMSIG(report_.wait_status);
+      ended.code = 128 + ended.signal;
+    } else {
+      ended.code = WEXITSTATUS(report_.wait_status);
+    }
+    ended.leftovers = static_cast<size_t>(report_.leftovers);
+    ended.forced = report_.forced;
+    // A key went to the command alone where it shares the terminal.
+    ended.interrupted = interrupted_ || ended.code == 128 + SIGINT;
+    ended.by_pulse = by_pulse_;
+    ended.dropped = out_->dropped() + err_->dropped();
+    ended.why_dropped = out_->why_dropped() != 0 ? out_->why_dropped() : err_->why_dropped();
+    return ended;
+  }
+
+  const ChildOptions& options_;
+  const int visible_;
+  const OutputTap& tap_;
+  const Adoption adoption_;
+  const SignalQueue signals_;
+  std::optional<PseudoTerminal> terminal_;
+  std::optional<Keyboard> keyboard_;
+  std::optional<Relay> out_, err_;
+  Descriptor report_pipe_, lifeline_;
+  pid_t guardian_ = -1;
+  GuardianReport report_;
+  bool reported_ = false, interrupted_ = false, by_pulse_ = false;
+  Clock::time_point last_output_, last_pulse_;
+};
 
 }  // namespace
 
 Result<Ended> RunChild(const ChildOptions& options, const OutputTap& tap) {
   if (options.argv.empty()) return UsageError("there is no command to run");
-  const auto start = std::chrono::steady_clock::now();
-  const int visible = options.output_to_stderr ? STDERR_FILENO : STDOUT_FILENO;
-  std::optional<PseudoTerminal> terminal;
-  if (options.allow_terminal && isatty(visible) == 1) {
-    auto opened = PseudoTerminal::Open(visible);
-    if (opened) terminal.emplace(std::move(*opened));
-  }
-  auto out = Pipe::Open(), err = Pipe::Open(), report = Pipe::Open(), lifeline = Pipe::Open();
-  for (const auto* pipe : {&out, &err, &report, &lifeline}) {
-    if (!*pipe) return tl::make_unexpected(pipe->error());
-  }
-  const SignalQueue signals;
-  const bool keyboard = terminal && isatty(STDIN_FILENO) == 1;
-  GuardianSetup setup{.argv = options.argv,
-                      .environment = options.environment,
-                      .input = keyboard ? terminal->slave() : STDIN_FILENO,
-                      .output = terminal ? terminal->slave() : out->write.get(),
-                      .error = terminal ? terminal->slave() : err->write.get(),
-                      .own_terminal = keyboard,
-                      .report = report->write.get(),
-                      .lifeline = lifeline->read.get(),
-                      .not_for_guardian = {lifeline->write.get(), report->read.get(),
-                                           out->read.get(), err->read.get()},
-                      .grace = options.grace};
-  const pid_t guardian = StartGuardian(setup);
-  if (guardian < 0) {
-    return MachineError(std::string("cannot start a process: ") + strerror(errno));
-  }
-  out->write.Close();
-  err->write.Close();
-  report->write.Close();
-  lifeline->read.Close();
-  if (terminal) terminal->CloseSlave();
-  std::optional<RawMode> raw;
-  if (keyboard) raw.emplace(STDIN_FILENO);
-
-  bool interrupted = false;
-  enum { kOut, kErr, kReport, kSignals, kKeys, kCount };
-  std::array<pollfd, kCount> polled = {
-      pollfd{terminal ? terminal->master() : out->read.get(), POLLIN, 0},
-      pollfd{terminal ? -1 : err->read.get(), POLLIN, 0}, pollfd{report->read.get(), POLLIN, 0},
-      pollfd{signals.fd(), POLLIN, 0}, pollfd{keyboard ? STDIN_FILENO : -1, POLLIN, 0}};
-  GuardianReport outcome;
-  bool reported = false;
-  while (polled[kOut].fd >= 0 || polled[kErr].fd >= 0 || polled[kReport].fd >= 0) {
-    if (poll(polled.data(), polled.size(), -1) < 0) continue;
-    if (polled[kOut].revents != 0 && !Pump(polled[kOut].fd, visible, &tap)) polled[kOut].fd = -1;
-    if (polled[kErr].revents != 0 && !Pump(polled[kErr].fd, STDERR_FILENO, &tap)) {
-      polled[kErr].fd = -1;
-    }
-    if (polled[kKeys].revents != 0 && !Pump(STDIN_FILENO, terminal->master(), nullptr)) {
-      polled[kKeys].fd = -1;
-    }
-    if (polled[kReport].revents != 0) {
-      reported = read(polled[kReport].fd, &outcome, sizeof outcome) == sizeof outcome;
-      polled[kReport].fd = -1;
-    }
-    while (const auto signal = signals.Next()) {
-      if (*signal == SIGWINCH) {
-        if (terminal) terminal->CopySize(visible);
-        continue;
-      }
-      interrupted |= *signal != SIGUSR1 && *signal != SIGUSR2;
-      kill(guardian, *signal);
-    }
-  }
-  waitpid(guardian, nullptr, 0);
-  if (!reported) return MachineError("the process that guards the command was killed");
-  if (outcome.start_error != 0) {
-    return UnreadableError("cannot start " + options.argv.front() + ": " +
-                           strerror(outcome.start_error));
-  }
-  Ended ended = EndedBy(outcome);
-  ended.interrupted = interrupted;
-  ended.duration = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::chrono::steady_clock::now() - start);
-  return ended;
+  return Supervision(options, tap).Run();
 }
 
 }  // namespace vramcast::supervise

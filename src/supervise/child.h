@@ -2,7 +2,10 @@
 // comes back, and nothing that it started stays behind, even if this program is killed.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -10,8 +13,15 @@
 #include <vector>
 
 #include "base/result.h"
+#include "supervise/relay.h"
 
 namespace vramcast::supervise {
+
+// What is told again and again while the command runs.
+struct Pulse {
+  pid_t root = 0;                      // the command's processes are below this one
+  std::chrono::milliseconds silent{};  // since it last wrote anything
+};
 
 struct ChildOptions {
   std::vector<std::string> argv;                                 // argv[0] is looked up in PATH
@@ -23,18 +33,24 @@ struct ChildOptions {
   bool output_to_stderr = false;
   // How long a command that was asked to end may take before it is killed.
   std::chrono::milliseconds grace = std::chrono::seconds(30);
+  // Files and folders that are removed if this program is killed and cannot do it any more.
+  std::vector<std::string> scratch;
+  // Called about this often; false ends the command.
+  std::function<bool(const Pulse&)> pulse;
+  std::chrono::milliseconds pulse_every = std::chrono::seconds(1);
 };
 
 struct Ended {
   int code = 0;              // as a shell reports it: exit code, or 128 + signal
   int signal = 0;            // the signal that killed the command; 0 if it exited
-  bool interrupted = false;  // a signal to this program was passed on
+  bool interrupted = false;  // somebody asked it to end: a signal to this program, or a key
+  bool by_pulse = false;     // ended because `pulse` said so
+  bool forced = false;       // it did not end in the time of grace and was killed
   size_t leftovers = 0;      // processes that it left behind and that were ended
+  uint64_t dropped = 0;      // bytes of its output that could not be written
+  int why_dropped = 0;       // errno
   std::chrono::milliseconds duration{};
 };
-
-// Sees every byte of the command's output, in order of arrival.
-using OutputTap = std::function<void(std::string_view)>;
 
 // To be called while this process has one thread (see guardian.h).
 // Unreadable error if the command cannot be started (not found, not executable).

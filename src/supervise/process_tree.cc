@@ -66,6 +66,17 @@ std::vector<pid_t> Descendants(pid_t root) {
   return found;
 }
 
+bool IsDescendant(pid_t pid, pid_t root) {
+  constexpr int kDeepest = 1000;  // a parent may end meanwhile, and its id be used again
+  Parentage parentage;
+  for (int i = 0; i < kDeepest && pid > 1; ++i) {
+    if (!ReadStat(std::to_string(pid), &parentage)) return false;
+    if (parentage.parent == root) return true;
+    pid = parentage.parent;
+  }
+  return false;
+}
+
 size_t EndDescendants(std::chrono::milliseconds grace) {
   using Clock = std::chrono::steady_clock;
   constexpr auto kPoll = std::chrono::milliseconds(20);

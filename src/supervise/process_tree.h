@@ -13,6 +13,9 @@ namespace vramcast::supervise {
 // are left out: they hold nothing.
 std::vector<pid_t> Descendants(pid_t root);
 
+// Whether `pid` is below `root`: reads its ancestors only.
+bool IsDescendant(pid_t pid, pid_t root);
+
 // Asks every descendant of this process to end (SIGTERM), waits up to `grace`, then kills what is
 // left (SIGKILL) and reaps. Processes started meanwhile are found too. Returns how many had to be
 // ended. This process must be a child subreaper, or orphans will not be seen.

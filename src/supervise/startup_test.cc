@@ -8,32 +8,48 @@
 #include <fstream>
 
 #include "supervise/child.h"
+#include "supervise/records.h"
 
 namespace vramcast::supervise {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::HasSubstr;
 
-// A stand-in for PyTorch with the few names that the module uses: it "initialises CUDA" and runs
-// out of memory at once.
+// A stand-in for PyTorch with the few names that the module uses: it "initialises CUDA" at once and
+// runs out of memory when it is told to.
 constexpr const char* kFakeTorch = R"py(
+observers = []
+
 class _C:
+    allocated = 0
+    @classmethod
+    def _cuda_memoryStats(cls, device):
+        size = {"all": {"current": cls.allocated, "peak": cls.allocated}}
+        return {"allocated_bytes": size, "reserved_bytes": size}
     @staticmethod
     def _cuda_attach_out_of_memory_observer(observer):
-        observer(0, 1, 2, 3)
-        observer(0, 1, 2, 3)
+        observers.append(observer)
 
 class cuda:
+    @staticmethod
+    def device_count():
+        return 1
     @staticmethod
     def _lazy_call(function):
         function()
     class memory:
         @staticmethod
-        def _record_memory_history(max_entries, stacks):
-            print("recording", max_entries, stacks)
+        def _record_memory_history(enabled, context, stacks, max_entries):
+            print("recording", enabled, context, stacks, max_entries)
         @staticmethod
         def _dump_snapshot(path):
             open(path, "a").write("snapshot")
+
+def die(allocated=5 << 30):
+    _C.allocated = allocated
+    for observer in observers:
+        observer(0, 2 << 30, 8 << 30, 1 << 30)
 )py";
 
 class StartupModuleTest : public testing::Test {
@@ -47,11 +63,18 @@ class StartupModuleTest : public testing::Test {
   }
   ~StartupModuleTest() override { fs::remove_all(folder_); }
 
-  std::string RunPython(const StartupModule& module, const std::string& code) {
+  StartupModule Write() const {
+    auto module = StartupModule::Write((folder_ / "snapshots").string(), true, 5000);
+    EXPECT_TRUE(module.has_value());
+    return *std::move(module);
+  }
+
+  std::string RunPython(const StartupModule& module, const std::string& code,
+                        const std::string& more_path = {}) {
     std::string seen;
     ChildOptions options{.argv = {"python3", "-c", code}, .output_to_stderr = true};
     options.environment = module.environment();
-    options.environment[0].second += ":" + (folder_ / "site").string();
+    options.environment[0].second += more_path + ":" + (folder_ / "site").string();
     const auto ended = RunChild(options, [&](std::string_view bytes) { seen += bytes; });
     EXPECT_TRUE(ended && ended->code == 0) << seen;
     return seen;
@@ -61,11 +84,10 @@ class StartupModuleTest : public testing::Test {
 };
 
 TEST_F(StartupModuleTest, RecordsAndWritesOneSnapshotAtTheMomentOfDeath) {
-  const auto module = StartupModule::Write((folder_ / "snapshots").string(), 5000);
-  ASSERT_TRUE(module.has_value());
-  const std::string seen = RunPython(*module, "import torch");
-  EXPECT_THAT(seen, testing::HasSubstr("recording 5000 python"));
-  EXPECT_THAT(seen, testing::HasSubstr("the user's own"));
+  const StartupModule module = Write();
+  const std::string seen = RunPython(module, "import torch; torch.die(); torch.die()");
+  EXPECT_THAT(seen, HasSubstr("recording all alloc python 5000"));
+  EXPECT_THAT(seen, HasSubstr("the user's own"));
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder_ / "snapshots")) files.push_back(entry);
   ASSERT_EQ(files.size(), 1u);
@@ -73,20 +95,58 @@ TEST_F(StartupModuleTest, RecordsAndWritesOneSnapshotAtTheMomentOfDeath) {
   EXPECT_EQ(fs::file_size(files[0]), 8u);
 }
 
+TEST_F(StartupModuleTest, TellsWhatTheAllocatorSaid) {
+  const StartupModule module = Write();
+  RunPython(module,
+            "import torch\n"
+            "def evaluate_bpb():\n"
+            "    torch.die()\n"
+            "evaluate_bpb()\n"
+            "torch._C.allocated = 1 << 20");
+  const Records records = ReadRecords(module.records());
+  ASSERT_EQ(records.processes.size(), 1u);
+  EXPECT_EQ(records.skipped, 0);
+  const ProcessRecord& process = records.processes[0];
+  EXPECT_EQ(process.peak_allocated, Bytes(int64_t{5} << 30));
+  EXPECT_EQ(process.allocated, Bytes(1 << 20));  // at its end
+  ASSERT_EQ(process.deaths.size(), 1u);
+  EXPECT_EQ(process.deaths[0].requested, Bytes(int64_t{2} << 30));
+  EXPECT_EQ(process.deaths[0].free, Bytes(int64_t{1} << 30));
+  EXPECT_EQ(process.deaths[0].allocated, Bytes(int64_t{5} << 30));
+  const auto phases = MeasuredPhases(records);
+  const auto evaluation = std::find_if(phases.begin(), phases.end(), [](const PhaseMeasured& m) {
+    return m.phase == Phase::kEvaluation;
+  });
+  ASSERT_NE(evaluation, phases.end());
+  EXPECT_EQ(evaluation->allocated, Bytes(int64_t{5} << 30));
+}
+
 TEST_F(StartupModuleTest, AProgramWithoutTorchNoticesNothing) {
-  const auto module = StartupModule::Write((folder_ / "snapshots").string());
-  ASSERT_TRUE(module.has_value());
-  EXPECT_EQ(RunPython(*module, "print('done')"), "the user's own\ndone\n");
+  const StartupModule module = Write();
+  EXPECT_EQ(RunPython(module, "print('done')"), "the user's own\ndone\n");
   EXPECT_FALSE(fs::exists(folder_ / "snapshots"));
+  EXPECT_TRUE(ReadRecords(module.records()).processes.empty());
+}
+
+TEST_F(StartupModuleTest, OneInsideAnotherIsTheOneThatRecords) {
+  const StartupModule outer = Write(), inner = Write();
+  const std::string seen = RunPython(inner, "import torch; torch.die()", ":" + outer.folder());
+  EXPECT_THAT(seen, HasSubstr("the user's own"));
+  EXPECT_EQ(ReadRecords(inner.records()).processes.size(), 1u);
+  EXPECT_TRUE(ReadRecords(outer.records()).processes.empty());
+}
+
+TEST_F(StartupModuleTest, ATorchThatLacksEverythingStillWorks) {
+  std::ofstream(folder_ / "site" / "torch.py") << "version = 'odd'\n";
+  const StartupModule module = Write();
+  EXPECT_THAT(RunPython(module, "import torch; print(torch.version)"), HasSubstr("odd"));
 }
 
 TEST_F(StartupModuleTest, ItsFolderGoesWithIt) {
   std::string folder;
   {
-    const auto module = StartupModule::Write("unused");
-    ASSERT_TRUE(module.has_value());
-    folder = module->environment()[0].second;
-    folder = folder.substr(0, folder.find(':'));
+    const StartupModule module = Write();
+    folder = module.folder();
     EXPECT_TRUE(fs::exists(folder + "/sitecustomize.py"));
   }
   EXPECT_FALSE(fs::exists(folder));

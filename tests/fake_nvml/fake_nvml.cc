@@ -165,6 +165,7 @@ int NEWER(nvmlInit, _v2)() {
   Script() = json::parse(file, nullptr, false);
   if (Script().is_discarded()) return kDriverNotLoaded;
   if (const int code = Script().value("init", 0); code != 0) return code;
+  Gpus().clear();
   for (const json& facts : Script()["gpus"]) {
     Handle gpu{.facts = &facts, .instances = {}, .asked = {}};
     if (facts.contains("instances")) {
