@@ -203,23 +203,8 @@ void AddGrowth(const GpuReport& gpu, const Report& report, Document* document) {
 
 void AddMethod(Document* document) {
   document->Add(Title{"How this is judged"});
-  for (const char* line :
-       {"Only the floor counts: the least value from each moment on. Saw-teeth, evaluation and "
-        "noise come back to it; a leak lifts it.",
-        "Growth needs at least 4 rises of the floor that held twice as long as the longest "
-        "saw-tooth, "
-        "each of 1 MiB or more and above 4 times the jitter, 24 MiB in all, still going on, and "
-        "spread evenly (Laplace's trend test between -1.8 and 2.5, no pause of 40 %). A rise 6 "
-        "times "
-        "larger and steeper than the usual one is a jump.",
-        "The time left is the room between the floor, with the highest sample that stood on it, "
-        "and "
-        "the capacity, divided by the rate; its interval comes from the spread of the rises and of "
-        "the gaps between them.",
-        "It is called a leak (exit code 1) when 40 % of the room is gone over 200 samples, 60 % "
-        "over "
-        "50, or 25 % over 3000: a load that builds up tends to end before that."}) {
-    document->Add(Bullet{line});
+  for (const std::string_view line : monitor::GrowthMethod()) {
+    document->Add(Bullet{std::string(line)});
   }
 }
 

@@ -3,6 +3,7 @@
 // a list of steps in bounded memory.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -20,26 +21,33 @@ class Floor {
   // At most this many steps are kept; then the older are thinned out evenly over time.
   static constexpr size_t kMostSteps = 512;
 
-  // Times must not decrease.
-  void Add(double time, double value);
+  // Times must not decrease. What rises by less than `least` above the floor is no absence from it.
+  void Add(double time, double value, double least = 0);
 
   // Increasing in time and level; the last is the newest sample. Empty before the first.
   const std::vector<Step>& steps() const { return steps_; }
   int64_t samples() const { return samples_; }
+  // When the series was last at the level of the first step.
+  double last_at_bottom() const { return last_at_bottom_; }
 
-  // The longest stretch between two returns to the bottom of a saw-tooth, in samples; 0: none seen.
-  // What has not held for longer than that may be a tooth.
-  int64_t longest_tooth() const { return longest_tooth_; }
+  // For how many samples the series has stayed above the floor before it came back, at most; what
+  // happened only once does not count. What has not held for longer may be a tooth or an
+  // evaluation.
+  int64_t longest_absence() const;
 
  private:
-  void NoteFall(double depth);
+  void NoteReturn(double level, double least);
   void Forget();
 
   std::vector<Step> steps_;
   int64_t samples_ = 0;
-  int64_t last_fall_ = 0;
-  int64_t longest_tooth_ = 0;
-  double usual_fall_ = 0;
+  double last_at_bottom_ = 0;
+  // By powers of two of their length.
+  struct Absences {
+    int64_t count = 0;
+    int64_t longest = 0;
+  };
+  std::array<Absences, 65> absences_{};
 };
 
 }  // namespace vramcast::monitor

@@ -36,6 +36,11 @@ TEST(Growth, AFlatSeriesIsSteady) {
   EXPECT_EQ(seen.last.rises, 0);
 }
 
+TEST(Growth, AFewMoreBytesAreNoJump) {
+  EXPECT_EQ(Watch(500, [](int i) { return 9_GiB + (i % 7) * 1_MiB; }).last.kind,
+            GrowthKind::kSteady);
+}
+
 TEST(Growth, AFewSamplesAreTooEarly) {
   EXPECT_EQ(Watch(5, [](int i) { return 10_GiB + i * 1_GiB; }).last.kind, GrowthKind::kTooEarly);
   EXPECT_EQ(GrowthDetector().Assess(kCard).samples, 0);
@@ -108,11 +113,68 @@ TEST(Growth, WithoutACapacityThereIsARateButNoEnd) {
   EXPECT_FALSE(growth.seconds_left.has_value());
 }
 
-TEST(Floor, StaysWithinItsBound) {
-  Floor floor;
-  for (int i = 0; i < 100000; ++i) floor.Add(i, i);
-  EXPECT_LE(floor.steps().size(), Floor::kMostSteps);
-  EXPECT_EQ(floor.steps().back().level, 99999);
+TEST(Growth, AProcessThatStartsAgainAndAgainIsNoLeak) {
+  // Down to almost nothing, then up again to what it was, in 40 samples.
+  const Seen seen = Watch(5000, [](int i) {
+    const int since = i % 1300;
+    return Bytes(std::min(since + 1, 40) * (16_GiB).count() / 40);
+  });
+  EXPECT_FALSE(seen.alarm.has_value());
+  EXPECT_NE(seen.last.kind, GrowthKind::kGrowing);
+}
+
+TEST(Growth, WhatEveryEvaluationLeavesBehindIsGrowth) {
+  const auto used = [](int i) {
+    const Bytes inside = i % 200 < 10 ? 1_GiB : 0_B;
+    return 10_GiB + (i / 200) * 400_MiB + inside;
+  };
+  const Seen seen = Watch(6400, used);
+  ASSERT_TRUE(seen.alarm.has_value());
+  EXPECT_NEAR(seen.at_alarm->bytes_per_second->value, 2.0 * (1 << 20), 0.3 * (1 << 20));
+}
+
+TEST(Growth, AFewStagesOfLongerSequencesAreNoLeak) {
+  const Seen seen = Watch(4000, [](int i) { return 8_GiB + (i / 800) * 1_GiB; });
+  EXPECT_FALSE(seen.alarm.has_value());
+}
+
+TEST(Growth, TheLongestSequenceSoFarIsNoLeak) {
+  std::mt19937 random(11);
+  std::exponential_distribution<double> length(1);
+  double longest = 0;
+  const Seen seen = Watch(6000, [&](int) {
+    longest = std::max(longest, length(random));
+    return 12_GiB + Bytes(static_cast<int64_t>(longest * 400) << 20);
+  });
+  EXPECT_FALSE(seen.alarm.has_value());
+}
+
+TEST(Growth, ALongGapBetweenSamplesIsNoPauseOfTheLeak) {
+  GrowthDetector detector;
+  std::optional<int> alarm;
+  for (int i = 0; i < 8000 && !alarm; ++i) {
+    detector.Add(i < 3000 ? i : i + 50000, 14_GiB + i * 1_MiB);
+    if (detector.Assess(kCard).certain) alarm = i;
+  }
+  ASSERT_TRUE(alarm.has_value());
+  EXPECT_LT(*alarm, 6000);
+}
+
+TEST(Growth, RisingMemoryThatMayBuildUpIsTooEarlyToTell) {
+  GrowthDetector detector;
+  for (int i = 0; i < 80; ++i) detector.Add(i, 10_GiB + i * 40_MiB);
+  const Growth growth = detector.Assess(kCard);
+  EXPECT_EQ(growth.kind, GrowthKind::kTooEarly);
+  ASSERT_TRUE(growth.bytes_per_second.has_value());
+  EXPECT_NEAR(growth.bytes_per_second->value, 40.0 * (1 << 20), 4.0 * (1 << 20));
+}
+
+TEST(Growth, AMillionSamplesAreJudgedLikeAFew) {
+  GrowthDetector detector;
+  for (int i = 0; i < 1000000; ++i) detector.Add(i, 10_GiB + (i / 100) * 1_MiB);
+  const Growth growth = detector.Assess(kCard);
+  EXPECT_TRUE(growth.certain);
+  EXPECT_NEAR(growth.bytes_per_second->value, (1 << 20) / 100.0, (1 << 20) / 2000.0);
 }
 
 }  // namespace

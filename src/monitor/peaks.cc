@@ -8,17 +8,20 @@ void Peaks::Add(double time, double value) {
       for (size_t i = 0; i < kStretches; ++i) {
         const Peak& a = peaks_[2 * i];
         const Peak& b = peaks_[2 * i + 1];
+        const double mean = (a.mean + b.mean) / 2;
         peaks_[i] = a.value >= b.value ? a : b;
+        peaks_[i].mean = mean;
       }
       peaks_.resize(kStretches);
       length_ *= 2;
     }
-    peaks_.push_back({time, value});
+    peaks_.push_back({time, value, value});
     filled_ = 1;
     return;
   }
-  ++filled_;
-  if (value > peaks_.back().value) peaks_.back() = {time, value};
+  Peak& last = peaks_.back();
+  last.mean += (value - last.mean) / static_cast<double>(++filled_);
+  if (value > last.value) last.time = time, last.value = value;
 }
 
 }  // namespace vramcast::monitor

@@ -13,6 +13,7 @@ class Peaks {
   struct Peak {
     double time;
     double value;  // bytes
+    double mean;   // of the stretch
   };
 
   // At most twice this many stretches; then neighbours are merged.
