@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "cli/code_changes.h"
 #include "cli/dryrun_batch.h"
 #include "cli/fit_command.h"
 #include "cli/fit_sweep.h"
@@ -79,13 +80,21 @@ class FitVerb : public Verb {
       }
     }
     const std::string found = fit->device_batch_size ? CommandOf(*fit, *revision) : "";
+    // Where nothing fits, they stand among the alternatives.
+    std::vector<forecast::CodeRemedy> code_changes;
+    if (fit->device_batch_size) {
+      forecast::Request best = *request;
+      best.flags = fit->flags;
+      code_changes = forecast::CodeRemedies(best);
+    }
     if (json_) {
       nlohmann::json object = forecast::ToJson(*fit);
+      object["code_changes"] = forecast::ToJson(code_changes);
       if (exact) object["exact"] = {{"candidates", TrialsJson(*exact)}};
       object["command"] = found.empty() ? nlohmann::json(nullptr) : nlohmann::json(found);
       output.out() << object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
     } else {
-      Print(*fit, exact, found, *request, output);
+      Print(*fit, exact, found, *request, code_changes, output);
     }
     return fit->device_batch_size ? Exit::kYes : Exit::kBadNews;
   }
@@ -179,7 +188,8 @@ class FitVerb : public Verb {
   }
 
   void Print(const forecast::Fit& fit, const std::optional<dryrun::LargestBatch>& exact,
-             const std::string& found, const forecast::Request& request, Output& output) const {
+             const std::string& found, const forecast::Request& request,
+             const std::vector<forecast::CodeRemedy>& code_changes, Output& output) const {
     Document document;
     const std::string card = request.card ? request.card->name : "the card";
     if (fit.device_batch_size) {
@@ -208,6 +218,7 @@ class FitVerb : public Verb {
     }
     AddCandidates(fit, &document);
     AddAlternatives(fit, &document);
+    AddCodeChanges(code_changes, &document);
     for (const std::string& note : fit.notes) document.Add(Bullet{note + "."});
     for (const std::string& warning : fit.forecast.warnings) {
       document.Add(Bullet{warning + ".", Tone::kWarning});
@@ -238,8 +249,10 @@ class FitVerb : public Verb {
     for (const forecast::Alternative& one : fit.alternatives) {
       table.rows.push_back(
           {Gib(one.forecast.device_interval.high), one.forecast.fits.value_or(false) ? "yes" : "no",
-           one.needs_code_change ? one.description + ": nanochat lacks it, a change of its code"
-                                 : one.description});
+           !one.patch.empty()
+               ? fmt::format("vramcast fix --patch {}{}", one.patch, UpTo(one.largest_batch))
+           : one.needs_code_change ? one.description + ": nanochat lacks it, a change of its code"
+                                   : one.description});
     }
     document->Add(std::move(table));
   }

@@ -83,6 +83,7 @@ class Planner {
 
   Status FindFit(const LaunchScript& script, const Launch& launch, forecast::Request request,
                  FixedLaunch fixed) {
+    fixed.code_changes = forecast::CodeRemedies(request);
     std::vector<FlagEdit> edits;
     const auto plain = request_.may_change.fp8 ? WithoutFp8(request, *fixed.before) : std::nullopt;
     if (plain) {

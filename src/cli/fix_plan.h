@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "command/edit.h"
 #include "command/launch.h"
+#include "forecast/code_remedies.h"
 #include "forecast/fit.h"
 #include "forecast/forecast.h"
 #include "gpu/card.h"
@@ -63,6 +64,8 @@ struct FixedLaunch {
   std::optional<forecast::Forecast> before;
   std::optional<forecast::Forecast> after;
   std::vector<forecast::Alternative> alternatives;  // of kCannot
+  // For a command that does not fit as it was given: what nanochat's code could do about it.
+  std::vector<forecast::CodeRemedy> code_changes;
 };
 
 struct FixPlan {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "cli/code_changes.h"
 #include "command/dialect.h"
 #include "forecast/json.h"
 
@@ -65,13 +66,10 @@ void AddAlternatives(Document& document, const std::vector<forecast::Alternative
                      const std::string& title) {
   bool first = true;
   for (const forecast::Alternative& other : all) {
-    if (other.forecast.fits.value_or(false) != fits) continue;
+    if (other.needs_code_change || other.forecast.fits.value_or(false) != fits) continue;
     if (std::exchange(first, false)) document.Add(Paragraph{title, Tone::kPlain});
-    document.Add(
-        Bullet{fmt::format("{}{}: {}.", other.description,
-                           other.needs_code_change ? " (needs a change of nanochat's code)" : "",
-                           DescribePeak(other.forecast)),
-               fits ? Tone::kGood : Tone::kPlain});
+    document.Add(Bullet{fmt::format("{}: {}.", other.description, DescribePeak(other.forecast)),
+                        fits ? Tone::kGood : Tone::kPlain});
   }
 }
 
@@ -111,6 +109,7 @@ void AddLaunch(Document& document, const FixedLaunch& launch, bool lines) {
   for (const std::string& note : launch.notes) {
     document.Add(Bullet{AsSentence(note), Tone::kWarning});
   }
+  AddCodeChanges(launch.code_changes, &document);
 }
 
 void AddExplanation(Document& document, const FixedLaunch& launch) {
@@ -181,7 +180,8 @@ json LaunchToJson(const FixedLaunch& launch) {
           {"notes", launch.notes},
           {"before", launch.before ? forecast::ToJson(*launch.before) : json()},
           {"forecast", launch.after ? forecast::ToJson(*launch.after) : json()},
-          {"alternatives", std::move(alternatives)}};
+          {"alternatives", std::move(alternatives)},
+          {"code_changes", forecast::ToJson(launch.code_changes)}};
 }
 
 json SavedToJson(const Saved& saved) {

@@ -1,47 +1,22 @@
 // `vramcast fix`: the corrected command, what changed and why, and what can be saved of a dead run.
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <span>
 #include <utility>
 
+#include "cli/fix_patch.h"
+#include "cli/fix_patch_list.h"
 #include "cli/fix_plan.h"
 #include "cli/fix_report.h"
 #include "cli/fix_saved.h"
 #include "cli/fix_source.h"
 #include "cli/flag_table.h"
 #include "cli/verbs.h"
+#include "cli/write_in_place.h"
 #include "command/edit.h"
 
 namespace vramcast::cli {
 namespace {
-
-namespace fs = std::filesystem;
-
-// Writes `text` over `path` in one step and leaves the original beside it.
-Status WriteInPlace(const std::string& path, const std::string& text) {
-  std::error_code error;
-  const fs::path file = fs::canonical(path, error);
-  const fs::path original = path + ".orig";
-  if (fs::exists(fs::symlink_status(original, error))) {
-    return UsageError(original.string() +
-                      " is there already and is never overwritten: move it away first");
-  }
-  if (!fs::copy_file(file, original, fs::copy_options::none, error)) {
-    return UnreadableError("cannot write " + original.string() + ": " + error.message());
-  }
-  const fs::path fresh = file.string() + ".vramcast-new";
-  {
-    std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
-    out << text;
-    out.flush();
-    if (!out) return UnreadableError("cannot write " + fresh.string());
-  }
-  fs::permissions(fresh, fs::status(file, error).permissions(), error);
-  fs::rename(fresh, file, error);
-  if (error) return UnreadableError("cannot write " + path + ": " + error.message());
-  return {};
-}
 
 bool StartsNanochat(const std::string& text) {
   return command::FirstOfNanochat(command::ReadLaunches(text).launches) != nullptr;
@@ -59,7 +34,15 @@ class FixVerb : public Verb {
                    "the command as one string; every byte is kept");
     app.add_option("--script", arguments_.script, "a launch script: shows what to change in it");
     app.add_option("--in-place", arguments_.in_place,
-                   "a launch script: changes it, the original stays beside it as FILE.orig");
+                   "a launch script: changes it, the original stays beside it as FILE.orig; with "
+                   "--patch a checkout");
+    app.add_option("--patch", patch_.names,
+                   "a change of nanochat's code that saves memory, as a difference; list: which "
+                   "there are");
+    app.add_option("--checkout", patch_.checkout,
+                   "of --patch: the checkout (default: this folder)");
+    app.add_option("--allow", patch_.allow,
+                   "of --patch: changed-training, modified-checkout, unproven-patch");
     app.add_option("--log", arguments_.log,
                    "the log of the run that died (-: standard input): its command and card");
     app.add_option("--gpu", arguments_.gpu, "the card: \"RTX 3090\", a100-40gb, 24GiB");
@@ -75,6 +58,10 @@ class FixVerb : public Verb {
 
   Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {
     arguments_.argv = command;
+    if (!patch_.names.empty()) return RunPatch(output);
+    if (!patch_.checkout.empty() || !patch_.allow.empty()) {
+      return UsageError("--checkout and --allow are for --patch");
+    }
     auto answer = Answer();
     if (!answer) return tl::make_unexpected(answer.error());
     if (json_) {
@@ -86,6 +73,20 @@ class FixVerb : public Verb {
   }
 
  private:
+  Result<Exit> RunPatch(Output& output) {
+    if (patch_.names == "list") {
+      if (!patch_.checkout.empty()) arguments_.nanochat = patch_.checkout;
+      return ListPatches(arguments_, json_, output);
+    }
+    patch_.in_place = !arguments_.in_place.empty();
+    if (patch_.in_place && !patch_.checkout.empty()) {
+      return UsageError("--checkout only looks and --in-place changes: name the checkout once");
+    }
+    if (patch_.in_place) patch_.checkout = arguments_.in_place;
+    patch_.json = json_;
+    return PatchCheckout(patch_, output);
+  }
+
   Result<FixAnswer> Answer() const {
     auto source = ReadFixSource(arguments_);
     if (!source) return tl::make_unexpected(source.error());
@@ -132,7 +133,8 @@ class FixVerb : public Verb {
       if (answer.saved && !answer.saved->checkpoint && !matters) answer.saved.reset();
     }
     if (!arguments_.in_place.empty() && answer.plan.changed() && answer.plan.fits()) {
-      if (auto status = WriteInPlace(arguments_.in_place, answer.plan.text); !status) {
+      const NewText text{arguments_.in_place, answer.plan.text};
+      if (auto status = WriteInPlace(std::span(&text, 1)); !status) {
         return tl::make_unexpected(status.error());
       }
       answer.written_to = arguments_.in_place;
@@ -167,6 +169,7 @@ class FixVerb : public Verb {
   }
 
   FixArguments arguments_;
+  PatchArguments patch_;
   bool json_ = false;
   bool explain_ = false;
 };

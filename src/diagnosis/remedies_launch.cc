@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "command/edit.h"
 #include "diagnosis/remedies.h"
+#include "forecast/code_remedies.h"
 #include "nanochat/flags.h"
 
 namespace vramcast::diagnosis {
@@ -37,6 +38,7 @@ class Nanochat {
     } else if (!c_.loading_weights) {
       HalfTheBatch();
     }
+    ChangeCode();
     if (remedies_.empty()) {
       AdviseNanochat(c_, remedies_);
     }
@@ -131,6 +133,36 @@ class Nanochat {
             {"or keep the model: " + alternative.description, "", alternative.forecast});
       }
     }
+  }
+
+  // With the command as it was: the change that makes it fit and costs least, which is the smallest
+  // saving that is enough; where none is, the largest.
+  void ChangeCode() {
+    if (!job_.request || job_.explains == Explains::kNo) {
+      return;
+    }
+    const std::vector<forecast::CodeRemedy> all = forecast::CodeRemedies(*job_.request);
+    const forecast::CodeRemedy* best = nullptr;
+    for (const forecast::CodeRemedy& remedy : all) {
+      const bool fits = remedy.forecast.fits.value_or(false);
+      if (!remedy.proven || remedy.changes_training() || (best != nullptr && !fits)) {
+        continue;
+      }
+      best = &remedy;
+    }
+    if (best == nullptr) {
+      return;
+    }
+    const bool fits = best->forecast.fits.value_or(false);
+    remedies_.push_back(
+        {fmt::format("or change nanochat's code: {} saves {} of the peak{}{} (run it in the "
+                     "checkout; it shows the change, and --in-place makes it)",
+                     best->names, FormatBytes(best->saved),
+                     fits ? ", and the batch can stay" : ", which alone is not enough",
+                     best->largest_batch
+                         ? fmt::format("; the largest batch is then {}", *best->largest_batch)
+                         : ""),
+         forecast::PatchCommand(*best), best->forecast});
   }
 
   // nanochat has no flag for the batch of an evaluation: the loss uses the training batch, CORE the

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "forecast/code_remedies.h"
 #include "forecast/resolve.h"
 
 namespace vramcast::forecast {
@@ -31,13 +32,7 @@ class Search {
     Shrink(job->config.model.n_layer);
     Spread(*job->config.world_size);
     OtherCards();
-    Change(Kind::kCheckpointing,
-           "gradient checkpointing (torch.utils.checkpoint around each block)",
-           {.checkpoint_blocks = true});
-    Change(Kind::kChunkedLoss, "a loss computed over an eighth of the tokens at a time",
-           {.chunked_loss = true});
-    Change(Kind::kCheckpointing, "gradient checkpointing and a chunked loss",
-           {.checkpoint_blocks = true, .chunked_loss = true});
+    ChangeCode();
     return std::move(found_);
   }
 
@@ -46,14 +41,12 @@ class Search {
     return forecast && forecast->fits.value_or(false) && !forecast->refused;
   }
 
-  void Take(Kind kind, std::string description, const Request& request, Forecast forecast,
-            bool code_change = false) {
+  void Take(Kind kind, std::string description, const Request& request, Forecast forecast) {
     Alternative alternative;
     alternative.kind = kind;
     alternative.description = std::move(description);
     alternative.flags = request.flags;
     if (kind == Kind::kCard) alternative.card = request.card;
-    alternative.needs_code_change = code_change;
     alternative.forecast = std::move(forecast);
     found_.push_back(std::move(alternative));
   }
@@ -120,12 +113,33 @@ class Search {
     }
   }
 
+  static Kind KindOf(const CodeRemedy& remedy) {
+    switch (remedy.patches.front().change) {
+      case nanochat::CodeChange::kCheckpoint:
+        return Kind::kCheckpointing;
+      case nanochat::CodeChange::kChunkedLoss:
+        return Kind::kChunkedLoss;
+      case nanochat::CodeChange::kReleaseStaging:
+        return Kind::kReleaseStaging;
+      case nanochat::CodeChange::kBf16States:
+        break;
+    }
+    return Kind::kBf16States;
+  }
+
   // Listed whether or not it fits: what it saves is the news.
-  void Change(Kind kind, std::string description, CodeChanges changes) {
-    Request request = request_;
-    request.changes = changes;
-    Result<Forecast> forecast = Make(request);
-    if (forecast) Take(kind, std::move(description), request, std::move(*forecast), true);
+  void ChangeCode() {
+    for (CodeRemedy& remedy : CodeRemedies(request_)) {
+      Alternative alternative;
+      alternative.kind = KindOf(remedy);
+      alternative.description = std::move(remedy.description);
+      alternative.flags = request_.flags;
+      alternative.needs_code_change = true;
+      if (remedy.proven) alternative.patch = std::move(remedy.names);
+      alternative.largest_batch = remedy.largest_batch;
+      alternative.forecast = std::move(remedy.forecast);
+      found_.push_back(std::move(alternative));
+    }
   }
 
   const Request& request_;

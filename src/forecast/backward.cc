@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "forecast/graph.h"
+#include "forecast/recompute.h"
 
 namespace vramcast::forecast {
 namespace {
@@ -19,6 +20,7 @@ class Backward {
         ws_(workspaces),
         w_(writer),
         unit_(job.unit()),
+        recompute_(job, writer),
         gradients_(job.shapes.parameters.size()) {}
 
   std::vector<AllocationId> Run() {
@@ -60,6 +62,7 @@ class Backward {
   Workspaces* ws_;
   Writer* w_;
   int64_t unit_;
+  Recompute recompute_;
   std::vector<AllocationId> gradients_;
   AllocationId stream_;   // gradient of the residual stream
   AllocationId backout_;  // gradient towards the middle of the network
@@ -77,8 +80,7 @@ void Backward::Head() {
     Fp8Head();
   } else if (job_.fp32()) {
     // In fp32 the gradient of the logits gets a buffer of its own.
-    AllocationId gradient =
-        w_->Alloc(What::kLogitsGradient, 4 * job_.logit_tokens() * job_.vocab());
+    AllocationId gradient = w_->Alloc(What::kLogitsGradient, 4 * job_.tokens() * job_.vocab());
     w_->Free(saved_.logits);
     Gradient(job_.lm_head);
     if (!ws_->backward.valid()) ws_->backward = w_->Alloc(What::kWorkspace, job_.workspace());
@@ -93,12 +95,14 @@ void Backward::Head() {
     w_->Free(saved_.head_weight);
     Gradient(job_.lm_head);
   }
-  if (job_.family().smear_backout) backout_ = w_->Alloc(What::kActivationGradient, unit_);
+  // Where every block is computed again the gradient towards the middle is fused into its use.
+  if (job_.family().smear_backout && job_.changes.checkpoint_every != 1)
+    backout_ = w_->Alloc(What::kActivationGradient, unit_);
 }
 
 // Quantised gradients of the logits in both layouts, beside the fp32 gradient that they come from.
 void Backward::Fp8Head() {
-  const int64_t logits = job_.logit_tokens() * job_.vocab();
+  const int64_t logits = job_.tokens() * job_.vocab();
   const int64_t head = Elements(job_.lm_head);
   AllocationId gradient = w_->Alloc(What::kLogitsGradient, 4 * logits);
   AllocationId quantised = w_->Alloc(What::kLogitsGradient, logits);
@@ -181,7 +185,7 @@ void Backward::ValueEmbedding(int64_t layer) {
 void Backward::Layer(int64_t layer) {
   LayerSaved& s = saved_.layers[static_cast<size_t>(layer)];
   const LayerParameters& p = job_.layers[static_cast<size_t>(layer)];
-  if (s.checkpoint.valid()) RecomputeLayer(job_, layer, &saved_, ws_, w_);
+  if (job_.changes.checkpoints(layer)) recompute_.Block(layer);
   Mlp(layer);
   Attention(layer);
   ValueEmbedding(layer);
@@ -201,7 +205,9 @@ void Backward::Layer(int64_t layer) {
   }
   w_->Free(s.residual);
   w_->Free(s.statistic);
-  const size_t keep = job_.family().lambdas ? kCarriedScaled : kCarriedPlain;
+  w_->Free(s.checkpoint);
+  const size_t carried = job_.family().lambdas ? kCarriedScaled : kCarriedPlain;
+  const size_t keep = job_.changes.checkpoints(layer) ? 0 : carried;
   while (carried_.size() > keep) {
     w_->Free(carried_.front());
     carried_.erase(carried_.begin());
@@ -209,6 +215,7 @@ void Backward::Layer(int64_t layer) {
 }
 
 void Backward::Embedding() {
+  recompute_.Release();
   for (const int scalar : job_.scalars) Gradient(scalar);
   Gradient(job_.smear_gate);
   w_->Free(scratch_mlp_);

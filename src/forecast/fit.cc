@@ -18,7 +18,7 @@ constexpr int kMissesToStop = 2;
 // The largest single allocation of a run: the logits.
 Bytes LargestAllocation(const Request& request) {
   const Result<Job> job = ResolveJob(request);
-  return job ? Bytes(job->act() * job->logit_tokens() * job->vocab()) : Bytes(0);
+  return job ? Bytes(job->act() * job->tokens() * job->vocab()) : Bytes(0);
 }
 
 // What fits only because PyTorch gives cached memory back when an allocation fails has no headroom.

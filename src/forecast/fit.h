@@ -31,14 +31,18 @@ struct Alternative {
     kDepth,
     kWorldSize,
     kCard,
-    kCheckpointing,  // nanochat lacks it: what a code change would save
-    kChunkedLoss,    // nanochat lacks it
+    kCheckpointing,  // from here on nanochat lacks it: what a change of its code would save
+    kChunkedLoss,
+    kReleaseStaging,
+    kBf16States,
   };
   Kind kind = Kind::kSequenceLength;
   std::string description;  // "--max-seq-len=1024"
   nanochat::Flags flags;
   std::optional<gpu::Card> card;  // of kCard
   bool needs_code_change = false;
+  std::string patch;  // as fix --patch takes it; empty where no code changes or none is proven
+  std::optional<int64_t> largest_batch;  // that would fit with the code change
   Forecast forecast;
 };
 

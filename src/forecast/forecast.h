@@ -20,13 +20,20 @@
 
 namespace vramcast::forecast {
 
-// Changes to nanochat's code that it lacks: what they would save.
+// Changes to nanochat's code (nanochat/code_patch.h) as a run feels them.
 struct CodeChanges {
-  bool checkpoint_blocks = false;  // torch.utils.checkpoint around every block
-  bool chunked_loss = false;       // logits and loss of an eighth of the tokens at a time
-  bool release_staging = false;    // collectives' tensors let go before the next forward pass
+  // Every n-th block, from the first, keeps its input only and is computed again; 0: none does.
+  int64_t checkpoint_every = 0;
+  bool chunked_loss = false;     // logits and loss of an eighth of the tokens at a time
+  bool release_staging = false;  // collectives' tensors let go when their work is waited for
+  bool bf16_states = false;      // the optimizers' moments
 
-  bool any() const { return checkpoint_blocks || chunked_loss || release_staging; }
+  bool any() const {
+    return checkpoint_every > 0 || chunked_loss || release_staging || bf16_states;
+  }
+  bool checkpoints(int64_t layer) const {
+    return checkpoint_every > 0 && layer % checkpoint_every == 0;
+  }
 };
 
 struct Calibration;

@@ -180,16 +180,35 @@ TEST(Forecast, TheIntervalIsWiderWhereTheRevisionIsNotKnown) {
 }
 
 TEST(Forecast, CodeChangesSaveWhatTheySay) {
-  Request request = Base("head", 12, 16, "H100 SXM");
+  Request request = Base("oct2025", 12, 16, "H100 SXM");
+  request.flags.world_size = 8;
   const auto plain = Make(request);
-  request.changes.checkpoint_blocks = true;
-  const auto checkpointed = Make(request);
-  request.changes.chunked_loss = true;
-  const auto both = Make(request);
-  ASSERT_TRUE(plain && checkpointed && both);
-  ExpectSound(*checkpointed);
-  EXPECT_LT(checkpointed->peak_allocated, plain->peak_allocated);
-  EXPECT_LT(both->peak_allocated, checkpointed->peak_allocated);
+  const auto peak = [&](CodeChanges changes) {
+    Request changed = request;
+    changed.changes = changes;
+    const auto forecast = Make(changed);
+    EXPECT_TRUE(forecast);
+    ExpectSound(*forecast);
+    return forecast->peak_allocated;
+  };
+  ASSERT_TRUE(plain);
+  const Bytes each = peak({.checkpoint_every = 1}), second = peak({.checkpoint_every = 2});
+  EXPECT_LT(each, second);
+  EXPECT_LT(second, plain->peak_allocated);
+  EXPECT_LT(peak({.release_staging = true}), plain->peak_allocated);
+  EXPECT_LT(peak({.bf16_states = true}), plain->peak_allocated);
+}
+
+// The compiler makes all parts of a chunked loss at once; only what runs uncompiled gains.
+TEST(Forecast, AChunkedLossSavesWhereNothingIsCompiled) {
+  Request request = Base("oct2025", 12, 16, "H100 SXM");
+  const auto peak = [&](bool chunked, Stage stage) {
+    request.flags.stage = stage;
+    request.changes.chunked_loss = chunked;
+    return Make(request)->peak_allocated;
+  };
+  EXPECT_EQ(peak(true, Stage::kBase), peak(false, Stage::kBase));
+  EXPECT_LT(peak(true, Stage::kRl), peak(false, Stage::kRl));
 }
 
 TEST(Forecast, RefusesWhatNoRunCouldBe) {

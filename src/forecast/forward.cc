@@ -21,18 +21,10 @@ class Forward {
     Norm(0);
     for (size_t i = 0; i < job_.layers.size(); ++i) {
       Layer(static_cast<int64_t>(i));
-      if (job_.changes.checkpoint_blocks) Checkpoint(&saved_.layers[i]);
+      if (job_.changes.checkpoints(static_cast<int64_t>(i))) Checkpoint(i);
     }
     Head();
     return std::move(saved_);
-  }
-  // One layer alone, into `saved`.
-  void Again(int64_t layer, Saved* saved) {
-    saved_ = std::move(*saved);
-    if (layer == 0 || !saved_.layers[static_cast<size_t>(layer)].statistic.valid()) Norm(layer);
-    again_ = true;
-    Layer(layer);
-    *saved = std::move(saved_);
   }
 
  private:
@@ -75,21 +67,22 @@ class Forward {
   void Value(int64_t layer, LayerSaved* s);
   void QueryKey(int64_t layer, LayerSaved* s);
   void Layer(int64_t layer);
-  void Checkpoint(LayerSaved* s);
+  void Checkpoint(size_t layer);
   void Head();
 
   const Job& job_;
   Workspaces* ws_;
   Writer* w_;
   int64_t unit_, stat_, head_stat_;
-  bool again_ = false;
   Saved saved_;
 };
 
-void Forward::Checkpoint(LayerSaved* s) {
-  const AllocationId input = w_->Alloc(What::kResidual, unit_);
-  FreeLayer(s, w_);
-  s->checkpoint = input;
+// Of a block that is computed again only its input is kept; the first one's is kept anyway.
+void Forward::Checkpoint(size_t layer) {
+  LayerSaved& s = saved_.layers[layer];
+  const AllocationId input = layer > 0 ? w_->Alloc(What::kResidual, unit_) : AllocationId();
+  FreeLayer(&s, w_);
+  s.checkpoint = input;
 }
 
 void Forward::Embed() {
@@ -191,7 +184,7 @@ void Forward::Layer(int64_t layer) {
     s.activated = w_->Alloc(What::kMlpActivated, 4 * unit_);
     s.mlp_out = w_->Alloc(What::kMlpOut, unit_);
   }
-  if (!again_ && layer + 1 < static_cast<int64_t>(job_.layers.size())) {
+  if (layer + 1 < static_cast<int64_t>(job_.layers.size())) {
     Norm(layer + 1);
     // In fp32 the sum is written over the projection where a value embedding follows.
     if (job_.fp32() && p.value_embedding >= 0) w_->Free(s.mlp_out);
@@ -200,7 +193,7 @@ void Forward::Layer(int64_t layer) {
 
 void Forward::Head() {
   saved_.final_statistic = w_->Alloc(What::kNormStatistic, stat_);
-  const int64_t logits = job_.act() * job_.logit_tokens() * job_.vocab();
+  const int64_t logits = job_.act() * job_.tokens() * job_.vocab();
   LayerSaved& last = saved_.layers.back();
   if (Fp8(job_.lm_head)) {
     Product(job_.lm_head);
@@ -272,14 +265,6 @@ void FreeLayer(LayerSaved* saved, Writer* writer) {
     writer->Free(*id);
   }
   writer->Free(saved->attention.scores);
-}
-
-void RecomputeLayer(const Job& job, int64_t layer, Saved* saved, Workspaces* workspaces,
-                    Writer* writer) {
-  AllocationId input = saved->layers[static_cast<size_t>(layer)].checkpoint;
-  saved->layers[static_cast<size_t>(layer)].checkpoint = {};
-  Forward(job, workspaces, writer).Again(layer, saved);
-  writer->Free(input);
 }
 
 Saved ForwardPass(const Job& job, Workspaces* workspaces, Writer* writer) {

@@ -44,10 +44,6 @@ Saved ForwardPass(const Job& job, Workspaces* workspaces, Writer* writer);
 
 // Frees what a layer kept.
 void FreeLayer(LayerSaved* saved, Writer* writer);
-// Computes a layer again in the backward pass, from its checkpoint.
-void RecomputeLayer(const Job& job, int64_t layer, Saved* saved, Workspaces* workspaces,
-                    Writer* writer);
-
 // Writes the backward pass: frees all of `saved`; returns the gradients, by parameter.
 std::vector<AllocationId> BackwardPass(const Job& job, Saved* saved, Workspaces* workspaces,
                                        Writer* writer);

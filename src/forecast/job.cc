@@ -68,7 +68,7 @@ int64_t Job::cut_logits_bytes() const {
   int64_t row = config.model.vocab_size;
   if (row == vocab()) return 0;
   if (row > kLeastPadded) row = (row + kAlignment - 1) / kAlignment * kAlignment;
-  return 4 * logit_tokens() * row;
+  return 4 * tokens() * row;
 }
 
 Job::CardTraits Job::card_traits() const {

@@ -61,8 +61,12 @@ struct Job {
   // gradient of its own, in fp32, which is padded into the head's. Inductor rounds its rows up to
   // 128 bytes (comprehensive_padding). Zero where nothing is cut.
   int64_t cut_logits_bytes() const;
-  // A chunked loss works on an eighth of the tokens at a time.
-  int64_t logit_tokens() const { return changes.chunked_loss ? (tokens() + 7) / 8 : tokens(); }
+  // A chunked loss works on an eighth of the tokens at a time where operations run one by one.
+  // Inductor fuses what reads the same targets across the parts, so that all of them exist at once
+  // and nothing is saved (dry run of 4346536).
+  int64_t eager_logit_tokens() const {
+    return changes.chunked_loss ? (tokens() + 7) / 8 : tokens();
+  }
 
   // All that the card decides about the trace.
   struct CardTraits {

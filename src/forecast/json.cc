@@ -31,10 +31,16 @@ const char* KindName(Alternative::Kind kind) {
     case Alternative::Kind::kCheckpointing:
       return "checkpointing";
     case Alternative::Kind::kChunkedLoss:
+      return "chunked_loss";
+    case Alternative::Kind::kReleaseStaging:
+      return "release_staging";
+    case Alternative::Kind::kBf16States:
       break;
   }
-  return "chunked_loss";
+  return "bf16_states";
 }
+
+json NameOrNull(const std::string& name) { return name.empty() ? json() : json(name); }
 
 json Phases(const Forecast& forecast) {
   json phases = json::array();
@@ -107,6 +113,21 @@ json ToJson(const Forecast& forecast) {
           {"warnings", forecast.warnings}};
 }
 
+json ToJson(const std::vector<CodeRemedy>& remedies) {
+  json all = json::array();
+  for (const CodeRemedy& remedy : remedies) {
+    all.push_back({{"patch", remedy.names},
+                   {"description", remedy.description},
+                   {"saved_bytes", remedy.saved.count()},
+                   {"largest_batch", Optional(remedy.largest_batch)},
+                   {"changes_training", remedy.changes_training()},
+                   {"proven", remedy.proven},
+                   {"command", NameOrNull(PatchCommand(remedy))},
+                   {"forecast", ToJson(remedy.forecast)}});
+  }
+  return all;
+}
+
 json ToJson(const Fit& fit) {
   json candidates = json::array();
   for (const Candidate& candidate : fit.candidates) {
@@ -123,6 +144,8 @@ json ToJson(const Fit& fit) {
     alternatives.push_back({{"kind", KindName(alternative.kind)},
                             {"description", alternative.description},
                             {"needs_code_change", alternative.needs_code_change},
+                            {"patch", NameOrNull(alternative.patch)},
+                            {"largest_batch", Optional(alternative.largest_batch)},
                             {"fits", Optional(alternative.forecast.fits)},
                             {"forecast", ToJson(alternative.forecast)}});
   }

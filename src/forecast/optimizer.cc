@@ -1,6 +1,7 @@
 #include "forecast/optimizer.h"
 
 #include <algorithm>
+#include <deque>
 #include <string_view>
 #include <utility>
 
@@ -11,20 +12,6 @@ namespace vramcast::forecast {
 using nanochat::AdamStyle;
 using nanochat::MuonStyle;
 using nanochat::UpdateKind;
-
-namespace {
-
-void AllocState(const nanochat::State& state, Writer* writer) {
-  const std::string_view name = state.name;
-  const What what = name == "zero_buffer"              ? What::kZeroBuffer
-                    : name == "momentum_buffer"        ? What::kMuonMomentum
-                    : name == "second_momentum_buffer" ? What::kMuonSecondMoment
-                    : name == "step"                   ? What::kSmall
-                                                       : What::kAdamMoment;
-  writer->Alloc(what, state.bytes().count());
-}
-
-}  // namespace
 
 Optimizer::Optimizer(const Job& job, Writer* writer)
     : job_(job),
@@ -52,11 +39,33 @@ Optimizer::Optimizer(const Job& job, Writer* writer)
   }
   for (nanochat::State& state : nanochat::OptimizerStates(job.config, job.shapes)) {
     if (state.from_the_start) {
-      AllocState(state, w_);
+      AllocState(state);
     } else {
       states_.push_back(std::move(state));
     }
   }
+}
+
+// PyTorch's own AdamW, of one process before MuonAdamW, makes its moments as it likes; a moment
+// that is loaded takes the dtype of its parameter (Optimizer.load_state_dict).
+void Optimizer::AllocState(const nanochat::State& state, bool loaded) {
+  const std::string_view name = state.name;
+  const What what = name == "zero_buffer"              ? What::kZeroBuffer
+                    : name == "momentum_buffer"        ? What::kMuonMomentum
+                    : name == "second_momentum_buffer" ? What::kMuonSecondMoment
+                    : name == "step"                   ? What::kSmall
+                                                       : What::kAdamMoment;
+  const bool ours =
+      what == What::kMuonMomentum ||
+      (what == What::kAdamMoment && (communicates_ || job_.family().adam == AdamStyle::kMuonAdamW));
+  const bool narrow = job_.changes.bf16_states && ours && !loaded;
+  w_->Alloc(what, narrow ? 2 * state.elements() : state.bytes().count());
+}
+
+// The patch leaves alone the step of DistAdamW that is compiled as a whole.
+bool Optimizer::Releases(UpdateKind kind) const {
+  return job_.changes.release_staging &&
+         (kind == UpdateKind::kMuon || job_.family().adam != AdamStyle::kCompiledStep);
 }
 
 bool Optimizer::Small(int parameter) const {
@@ -76,17 +85,26 @@ int64_t Optimizer::ShardBytes(int index) const {
   return ParameterBytes(index) / rows * (rows / job_.world());
 }
 
-void Optimizer::Keep(int parameter) {
+void Optimizer::Keep(int parameter, UpdateKind kind) {
   AllocationId& gradient = gradients_[static_cast<size_t>(parameter)];
-  if (gradient.valid()) staging_.Add(gradient);
+  if (!gradient.valid()) return;
+  Stage(kind, gradient);
   gradient = {};
+}
+
+// Holds what a collective was handed, for as long as the process group does.
+void Optimizer::Stage(UpdateKind kind, AllocationId id, Staging::Use use) {
+  if (Releases(kind)) {
+    waited_.push_back(id);
+  } else {
+    staging_.Add(id, use);
+  }
 }
 
 void Optimizer::ReduceAdam() {
   for (const int parameter : adam_) {
     if (!Small(parameter)) {
-      const AllocationId shard = w_->Alloc(What::kGradientShard, ShardBytes(parameter));
-      staging_.Add(shard);
+      Stage(UpdateKind::kAdamW, w_->Alloc(What::kGradientShard, ShardBytes(parameter)));
     }
   }
 }
@@ -94,13 +112,13 @@ void Optimizer::ReduceAdam() {
 // States appear one by one, when the step first meets their parameter.
 void Optimizer::StatesOf(int parameter) {
   for (const nanochat::State& state : states_) {
-    if (state.parameter == parameter) AllocState(state, w_);
+    if (state.parameter == parameter) AllocState(state);
   }
 }
 
 void Optimizer::StatesOf(const MuonGroup& group) {
   for (const nanochat::State& state : states_) {
-    if (state.parameter < 0 && state.group == group.group) AllocState(state, w_);
+    if (state.parameter < 0 && state.group == group.group) AllocState(state);
   }
 }
 
@@ -116,7 +134,7 @@ void Optimizer::UpdateAdam() {
     w_->Free(denominator);
   }
   if (!communicates_) return;
-  for (const int parameter : adam_) Keep(parameter);
+  for (const int parameter : adam_) Keep(parameter, UpdateKind::kAdamW);
 }
 
 // Buffers of muon_step_fused as Inductor plans them: X, its products and the polynomials.
@@ -169,21 +187,30 @@ void Optimizer::StepOneByOne() {
 // dist.reduce_scatter and dist.all_gather of lists flatten into buffers of world_size tensors.
 void Optimizer::StepOneByOneSharded() {
   const int64_t world = job_.world();
+  const auto stage = [&](What what, int64_t bytes, Staging::Use use = Staging::Use::kReduce) {
+    Stage(UpdateKind::kMuon, w_->Alloc(what, bytes), use);
+  };
+  std::deque<AllocationId> reduced;  // in the order of their works
   for (const MuonGroup& group : muon_) {
     for (int64_t base = 0; base < group.count; base += world) {
-      staging_.Add(w_->Alloc(What::kGradientStack, world * group.bytes()));
+      const AllocationId flat = w_->Alloc(What::kGradientStack, world * group.bytes());
+      Releases(UpdateKind::kMuon) ? reduced.push_back(flat) : staging_.Add(flat);
     }
   }
   for (const MuonGroup& group : muon_) {
     for (int64_t base = 0; base < group.count; base += world) {
+      if (!reduced.empty()) {
+        w_->Free(reduced.front());
+        reduced.pop_front();
+      }
       if (!has_states_) StatesOf(group.parameters[static_cast<size_t>(base)]);
       SingleIteration(group);
       for (int64_t missing = group.count; missing < base + world; ++missing) {
-        staging_.Add(w_->Alloc(What::kZeroBuffer, group.bytes()));
+        stage(What::kZeroBuffer, group.bytes());
       }
-      staging_.Add(w_->Alloc(What::kGatherBuffer, world * group.bytes()), Staging::Use::kGather);
+      stage(What::kGatherBuffer, world * group.bytes(), Staging::Use::kGather);
     }
-    for (const int parameter : group.parameters) Keep(parameter);
+    for (const int parameter : group.parameters) Keep(parameter, UpdateKind::kMuon);
   }
 }
 
@@ -230,14 +257,16 @@ void Optimizer::StepStackedSharded() {
     w_->Free(unpadded);
     unpadded = stack;
     // The stack of gradients becomes the output of the gather.
-    staging_.Add(w_->Alloc(What::kGradientStack, group.padded * group.bytes()), use(group));
-    staging_.Add(w_->Alloc(What::kGradientShard, group.owned * group.bytes()));
+    Stage(UpdateKind::kMuon, w_->Alloc(What::kGradientStack, group.padded * group.bytes()),
+          use(group));
+    Stage(UpdateKind::kMuon, w_->Alloc(What::kGradientShard, group.owned * group.bytes()));
     if (one_optimizer) w_->Free(unpadded);
   }
   if (one_optimizer) UpdateAdam();
   for (const MuonGroup& group : muon_) {
     if (!has_states_) StatesOf(group);
-    staging_.Add(w_->Alloc(What::kUpdatedShard, group.owned * group.bytes()), use(group));
+    Stage(UpdateKind::kMuon, w_->Alloc(What::kUpdatedShard, group.owned * group.bytes()),
+          use(group));
     AllocationId owned = w_->Alloc(What::kStackedParameters, group.owned * group.bytes());
     StackedKernel(group, group.owned);
     w_->Free(owned);
@@ -247,7 +276,7 @@ void Optimizer::StepStackedSharded() {
 
 void Optimizer::MakeStates() {
   if (has_states_) return;
-  for (const nanochat::State& state : states_) AllocState(state, w_);
+  for (const nanochat::State& state : states_) AllocState(state, true);
   has_states_ = true;
 }
 
@@ -268,8 +297,8 @@ void Optimizer::Step(std::vector<AllocationId> gradients) {
     communicates_ ? StepOneByOneSharded() : StepOneByOne();
   }
   has_states_ = true;
+  w_->Free(waited_);
   w_->Free(gradients_);
-  if (job_.changes.release_staging) staging_.Release(w_);
 }
 
 }  // namespace vramcast::forecast

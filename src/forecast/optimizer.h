@@ -34,7 +34,10 @@ class Optimizer {
   bool Small(int parameter) const;
   int64_t ParameterBytes(int index) const;
   int64_t ShardBytes(int index) const;
-  void Keep(int parameter);  // its gradient goes to the staging set
+  void Keep(int parameter, nanochat::UpdateKind kind);  // its gradient goes to the staging set
+  void Stage(nanochat::UpdateKind kind, AllocationId id, Staging::Use use = Staging::Use::kReduce);
+  void AllocState(const nanochat::State& state, bool loaded = false);
+  bool Releases(nanochat::UpdateKind kind) const;
 
   void ReduceAdam();
   void UpdateAdam();
@@ -52,6 +55,7 @@ class Optimizer {
   bool communicates_;
   bool has_states_ = false;
   Staging staging_;
+  std::vector<AllocationId> waited_;     // let go at the end of the step
   std::vector<nanochat::State> states_;  // not yet allocated
   std::vector<int> adam_;
   std::vector<MuonGroup> muon_;

@@ -112,9 +112,4 @@ void Staging::BeginStep(Writer* writer) {
   before_ = std::move(kept);
 }
 
-void Staging::Release(Writer* writer) {
-  Free(&before_, writer);
-  Free(&newest_, writer);
-}
-
 }  // namespace vramcast::forecast

@@ -38,7 +38,6 @@ class Staging {
   void Add(AllocationId id, Use use = Use::kReduce) { newest_.push_back({id, use}); }
   // A step's collectives begin: what is older is let go.
   void BeginStep(Writer* writer);
-  void Release(Writer* writer);  // lets go of everything
 
  private:
   struct Entry {
