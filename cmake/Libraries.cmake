@@ -33,6 +33,11 @@ add_library(vramcast_sqlite INTERFACE)
 target_link_libraries(vramcast_sqlite INTERFACE ${SQLITE_ARCHIVE} Threads::Threads
                                                 ${CMAKE_DL_LIBS} m)
 
+find_library(NCURSES_ARCHIVE NAMES libncursesw.a REQUIRED)
+find_library(TINFO_ARCHIVE NAMES libtinfo.a REQUIRED)
+add_library(vramcast_ncurses INTERFACE)
+target_link_libraries(vramcast_ncurses INTERFACE ${NCURSES_ARCHIVE} ${TINFO_ARCHIVE})
+
 # What every room may include: the header-only libraries, and fmt.
 add_library(vramcast_headers INTERFACE)
 target_link_libraries(vramcast_headers INTERFACE vramcast_fmt tl::expected

@@ -47,7 +47,10 @@ bool Append(int fd, std::string* text) {
 
 nlohmann::json Outcome::Json() const { return nlohmann::json::parse(out, nullptr, false); }
 
-Outcome RunVramcast(const std::vector<std::string>& arguments, const Options& options) {
+namespace {
+
+Outcome Run(const char* program, const std::vector<std::string>& arguments,
+            const Options& options) {
   static const ScratchFolder kData;  // no test touches the history of who runs it
   signal(SIGPIPE, SIG_IGN);
   Pipe in, out, err;
@@ -60,11 +63,12 @@ Outcome RunVramcast(const std::vector<std::string>& arguments, const Options& op
     setenv("VRAMCAST_DATA_DIR", kData.path().c_str(), 1);
     for (const auto& [name, value] : options.environment) setenv(name.c_str(), value.c_str(), 1);
     if (!options.directory.empty() && chdir(options.directory.c_str()) != 0) _exit(126);
-    std::vector<char*> argv = {const_cast<char*>(VRAMCAST_BINARY)};
+    setenv("VRAMCAST", VRAMCAST_BINARY, 1);
+    std::vector<char*> argv = {const_cast<char*>(program)};
     for (const std::string& argument : arguments)
       argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
-    execv(VRAMCAST_BINARY, argv.data());
+    execv(program, argv.data());
     _exit(127);
   }
   in.CloseRead();
@@ -94,6 +98,16 @@ Outcome RunVramcast(const std::vector<std::string>& arguments, const Options& op
   waitpid(child, &status, 0);
   outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return outcome;
+}
+
+}  // namespace
+
+Outcome RunVramcast(const std::vector<std::string>& arguments, const Options& options) {
+  return Run(VRAMCAST_BINARY, arguments, options);
+}
+
+Outcome RunShell(const std::string& script, const Options& options) {
+  return Run("/bin/sh", {"-c", script}, options);
 }
 
 ScratchFolder::ScratchFolder() {

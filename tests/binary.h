@@ -25,6 +25,9 @@ struct Options {
 
 Outcome RunVramcast(const std::vector<std::string>& arguments, const Options& options = {});
 
+// The same of a shell script, in which $VRAMCAST is the binary.
+Outcome RunShell(const std::string& script, const Options& options = {});
+
 // A folder that is removed when the test ends.
 class ScratchFolder {
  public:

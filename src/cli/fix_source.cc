@@ -87,13 +87,7 @@ DeadRun DeadRunOf(const crashlog::LogReport& report, std::string file) {
 // What a log says of the run, the command aside.
 void LearnFrom(const crashlog::LogReport& report, const std::string& name, FixSource& source) {
   source.dead = DeadRunOf(report, name);
-  const crashlog::NanochatFacts& facts = report.nanochat;
-  source.known.depth = facts.depth;
-  source.known.max_seq_len = facts.max_seq_len;
-  source.known.vocab_size = facts.vocab_size;
-  source.known.window_pattern = facts.window_pattern;
-  source.known.device_batch_size = facts.device_batch_size;
-  source.known.total_batch_size = facts.total_batch_size;
+  source.known = FlagsInLog(report.nanochat);
 }
 
 Status ReadLog(const FixArguments& arguments, FixSource& source) {
@@ -108,20 +102,18 @@ Status ReadLog(const FixArguments& arguments, FixSource& source) {
         "the log does not show a death for want of GPU memory; vramcast diagnose says what it was");
   }
   if (!source.text.empty()) return {};
-  if (auto command = CommandOf(*report)) {
-    source.text = std::move(*command);
-    return {};
-  }
-  auto command = Reconstruct(report->nanochat);
-  if (!command) {
+  auto launch = LaunchInLog(*report);
+  if (!launch) {
     return UsageError(fmt::format(
         "{} shows no launch command; give it after --: vramcast fix --log {} -- COMMAND",
         arguments.log, arguments.log));
   }
-  source.text = std::move(*command);
-  source.notes.push_back(
-      "the log shows no command: it was put together from the sizes that "
-      "nanochat printed");
+  source.text = std::move(launch->text);
+  if (launch->reconstructed) {
+    source.notes.push_back(
+        "the log shows no command: it was put together from the sizes that "
+        "nanochat printed");
+  }
   return {};
 }
 
@@ -150,6 +142,24 @@ Result<Bytes> BytesOr(const std::string& text, std::optional<Bytes> fallback) {
 }
 
 }  // namespace
+
+std::optional<LoggedLaunch> LaunchInLog(const crashlog::LogReport& report) {
+  if (auto command = CommandOf(report)) return LoggedLaunch{.text = std::move(*command)};
+  auto command = Reconstruct(report.nanochat);
+  if (!command) return std::nullopt;
+  return LoggedLaunch{.text = std::move(*command), .reconstructed = true};
+}
+
+nanochat::Flags FlagsInLog(const crashlog::NanochatFacts& facts) {
+  nanochat::Flags flags;
+  flags.depth = facts.depth;
+  flags.max_seq_len = facts.max_seq_len;
+  flags.vocab_size = facts.vocab_size;
+  flags.window_pattern = facts.window_pattern;
+  flags.device_batch_size = facts.device_batch_size;
+  flags.total_batch_size = facts.total_batch_size;
+  return flags;
+}
 
 Result<std::string> ReadScriptFile(const std::string& path) {
   std::error_code error;

@@ -70,6 +70,16 @@ struct FixCard {
 // machine has none.
 Result<FixCard> FindFixCard(const FixArguments& arguments, const FixSource& source);
 
+// The command that a log shows, or one with the sizes that nanochat printed; nothing if it has
+// neither.
+struct LoggedLaunch {
+  std::string text;
+  bool reconstructed = false;  // put together from the sizes
+};
+std::optional<LoggedLaunch> LaunchInLog(const crashlog::LogReport& report);
+// The settings that nanochat printed.
+nanochat::Flags FlagsInLog(const crashlog::NanochatFacts& facts);
+
 // A file of at most 4 MiB; unreadable error otherwise.
 Result<std::string> ReadScriptFile(const std::string& path);
 

@@ -29,6 +29,12 @@ Result<std::vector<LaunchRequest>> RequestsOf(const std::vector<std::string>& ar
                                               const forecast::Request& base) {
   const Result<command::LaunchScript> script = Read(argv);
   if (!script) return tl::make_unexpected(script.error());
+  return RequestsOf(*script, options, base);
+}
+
+Result<std::vector<LaunchRequest>> RequestsOf(const command::LaunchScript& script,
+                                              const NanochatOptions& options,
+                                              const forecast::Request& base) {
   nanochat::Revision revision = nanochat::HeadRevision();
   const bool named = options.names_revision();
   if (base.revision) {
@@ -37,12 +43,12 @@ Result<std::vector<LaunchRequest>> RequestsOf(const std::vector<std::string>& ar
     const auto found = nanochat::FindRevision(*base.flags.revision);
     if (!found) return tl::make_unexpected(found.error());
     revision = *found;
-  } else if (const auto dialect = command::RevisionOf(script->launches)) {
+  } else if (const auto dialect = command::RevisionOf(script.launches)) {
     revision = *dialect;
   }
   std::vector<LaunchRequest> requests;
   Inheritance inherited(revision);
-  for (const command::Launch& launch : script->launches) {
+  for (const command::Launch& launch : script.launches) {
     inherited.Learn(launch);
     if (!launch.is_nanochat()) continue;
     LaunchRequest request;

@@ -27,4 +27,9 @@ Result<std::vector<LaunchRequest>> RequestsOf(const std::vector<std::string>& ar
                                               const NanochatOptions& options,
                                               const forecast::Request& base);
 
+// The same of a command or script that was already read.
+Result<std::vector<LaunchRequest>> RequestsOf(const command::LaunchScript& script,
+                                              const NanochatOptions& options,
+                                              const forecast::Request& base);
+
 }  // namespace vramcast::cli

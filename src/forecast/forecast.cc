@@ -19,13 +19,6 @@
 namespace vramcast::forecast {
 namespace {
 
-// The allocator as the script sets it up: nanochat asks for expandable segments itself.
-AllocatorSettings SettingsOf(const Job& job) {
-  AllocatorSettings settings = DefaultSettings();
-  settings.expandable_segments = !job.config.alloc_conf_variable.empty();
-  return settings;
-}
-
 std::optional<Bytes> CapacityOf(const Request& request) {
   std::optional<Bytes> total = request.total;
   if (!total && request.card) total = request.card->total;

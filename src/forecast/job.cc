@@ -102,4 +102,10 @@ Job MakeJob(nanochat::RunConfig config, const std::optional<gpu::Card>& card, Co
   return job;
 }
 
+AllocatorSettings SettingsOf(const Job& job) {
+  AllocatorSettings settings = DefaultSettings();
+  settings.expandable_segments = !job.config.alloc_conf_variable.empty();
+  return settings;
+}
+
 }  // namespace vramcast::forecast

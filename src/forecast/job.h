@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "allocator/settings.h"
 #include "forecast/forecast.h"
 #include "gpu/card.h"
 #include "nanochat/run_config.h"
@@ -86,5 +87,8 @@ struct Job {
 
 Job MakeJob(nanochat::RunConfig config, const std::optional<gpu::Card>& card,
             CodeChanges changes = {});
+
+// The allocator as the script sets it up: nanochat asks for expandable segments itself.
+AllocatorSettings SettingsOf(const Job& job);
 
 }  // namespace vramcast::forecast

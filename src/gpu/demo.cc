@@ -39,7 +39,9 @@ GpuProcess Training(int sample) {
   constexpr int kLife = 1500;
   return {.pid = 9001 + sample / kLife,
           .name = "python3",
-          .command_line = "/home/ada/nanochat/.venv/bin/python3 -m scripts.base_train --depth=12",
+          .command_line =
+              "/home/ada/nanochat/.venv/bin/python3 -m scripts.base_train --depth=12 "
+              "--device-batch-size=8",
           .user = "ada",
           .parent = 8990,
           .used = 9730_MiB + (sample % kLife / 4) * 20_MiB,

@@ -46,35 +46,47 @@ void UseSystemMemory(const Host& host, Gpu* gpu) {
 Completer::Completer(Host host)
     : host_(std::move(host)), in_container_(host_.InContainer()), host_name_(host_.Name()) {}
 
-void Completer::CompleteProcess(const Gpu& gpu, GpuProcess* process) {
-  const Host::Life life = host_.LifeOf(process->pid);
-  auto known = known_.find(process->pid);
+const Completer::Known* Completer::Look(int64_t pid) {
+  auto known = known_.find(pid);
+  // Staggered by number, so that no sample costs much more than the others.
+  if (known != known_.end() && (samples_ + pid) % kPatience != 0 &&
+      samples_ - known->second.looked < kPatience) {
+    return &known->second;
+  }
+  const Host::Life life = host_.LifeOf(pid);
   if (life.state == '?') {
     if (known != known_.end()) known_.erase(known);
+    return nullptr;
+  }
+  if (known == known_.end() || known->second.facts.start_ticks != life.start_ticks) {
+    auto facts = host_.Process(pid);
+    if (!facts) return nullptr;
+    known = known_.insert_or_assign(pid, Known{.facts = *std::move(facts)}).first;
+    // In a container the driver's id may happen to be that of a process that has no GPU open.
+    known->second.foreign = in_container_ && !host_.HoldsGpu(pid).value_or(true);
+  }
+  known->second.facts.state = life.state;
+  known->second.facts.parent = life.parent;
+  known->second.looked = samples_;
+  return &known->second;
+}
+
+void Completer::CompleteProcess(const Gpu& gpu, GpuProcess* process) {
+  const Known* known = Look(process->pid);
+  if (known == nullptr) {
     // Another namespace's ids mean nothing here; outside a container the id is that of a dead
     // process.
     process->hidden = in_container_ || host_.Exists(process->pid);
     if (!process->hidden) process->leftover = Leftover::kNotFound;
+  } else if (known->foreign) {
+    process->hidden = true;
+    return;
   } else {
-    if (known == known_.end() || known->second.start_ticks != life.start_ticks) {
-      auto facts = host_.Process(process->pid);
-      if (!facts) return;
-      known = known_.insert_or_assign(process->pid, *std::move(facts)).first;
-      // In a container the driver's id may happen to be that of a process that has no GPU open.
-      if (in_container_ && !host_.HoldsGpu(process->pid).value_or(true)) {
-        known->second.state = '?';
-      }
-    }
-    ProcessFacts& facts = known->second;
-    if (facts.state == '?') {
-      process->hidden = true;
-      return;
-    }
-    facts.state = life.state;
+    const ProcessFacts& facts = known->facts;
     process->name = facts.name;
     if (!facts.command_line.empty()) process->command_line = facts.command_line;
     process->user = facts.user;
-    process->parent = life.parent;
+    process->parent = facts.parent;
     process->is_mine = facts.uid == static_cast<int64_t>(getuid());
     process->leftover = JudgeLeftover(facts, gpu.utilisation);
   }
@@ -82,6 +94,7 @@ void Completer::CompleteProcess(const Gpu& gpu, GpuProcess* process) {
 }
 
 void Completer::Complete(Machine* machine) {
+  ++samples_;
   machine->host = host_name_;
   machine->in_container = in_container_;
   std::set<int64_t> seen;

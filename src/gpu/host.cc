@@ -113,6 +113,23 @@ Host::Life Host::LifeOf(int64_t pid) const {
   return {.start_ticks = stat->start_ticks, .state = stat->state, .parent = stat->parent};
 }
 
+std::optional<std::string> Host::Variable(int64_t pid, std::string_view name) const {
+  constexpr size_t kMost = 1 << 20;
+  const auto text = ReadSmall(root_ + "/proc/" + std::to_string(pid) + "/environ", kMost);
+  if (!text) return std::nullopt;
+  const std::string wanted = std::string(name) + "=";
+  for (const std::string_view entry : Split(*text, '\0')) {
+    if (entry.starts_with(wanted)) return std::string(entry.substr(wanted.size()));
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Host::WorkingFolder(int64_t pid) const {
+  std::error_code error;
+  const fs::path folder = fs::read_symlink(root_ + "/proc/" + std::to_string(pid) + "/cwd", error);
+  return error ? std::nullopt : std::optional(folder.string());
+}
+
 std::optional<bool> Host::HoldsGpu(int64_t pid) const {
   std::error_code error;
   fs::directory_iterator files(root_ + "/proc/" + std::to_string(pid) + "/fd", error);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.h"
 
@@ -38,6 +39,10 @@ class Host {
   Life LifeOf(int64_t pid) const;
   // Whether it has an NVIDIA device open; unknown where its files may not be read.
   std::optional<bool> HoldsGpu(int64_t pid) const;
+  // A variable of the environment it was started with; nothing if it has none, or it may not be
+  // read.
+  std::optional<std::string> Variable(int64_t pid, std::string_view name) const;
+  std::optional<std::string> WorkingFolder(int64_t pid) const;
   // Also true for a process that /proc hides.
   bool Exists(int64_t pid) const;
 

@@ -67,6 +67,36 @@ TEST_F(HostTest, ReadsAProcessWhoseNameHoldsParentheses) {
   EXPECT_FALSE(Host(root_).Process(43).has_value());
 }
 
+TEST_F(HostTest, TellsWhatAProcessWasStartedWith) {
+  Process(42, "python3", "python3 train.py", 1);
+  using namespace std::string_literals;
+  Write("/proc/42/environ", "HOME=/root\0WORLD_SIZE=8\0MORE_WORLD_SIZE=9\0"s);
+  fs::create_symlink("/home/ada/nanochat", root_ + "/proc/42/cwd");
+  EXPECT_EQ(Host(root_).Variable(42, "WORLD_SIZE"), "8");
+  EXPECT_FALSE(Host(root_).Variable(42, "RANK"));
+  EXPECT_FALSE(Host(root_).Variable(43, "RANK"));
+  EXPECT_EQ(Host(root_).WorkingFolder(42), "/home/ada/nanochat");
+  EXPECT_FALSE(Host(root_).WorkingFolder(43));
+}
+
+// A known process is looked at again only every so often, but its end is seen within that time.
+TEST_F(HostTest, TheEndOfAKnownProcessIsSeenLater) {
+  Process(42, "python3", "python3 train.py", 1, 'S');
+  Completer completer((Host(root_)));
+  Machine machine;
+  machine.gpus.push_back({.name = "NVIDIA A40", .processes = {{.pid = 42}}});
+  completer.Complete(&machine);
+  EXPECT_EQ(machine.gpus[0].processes[0].name, "python3");
+  fs::remove_all(root_ + "/proc/42");
+  bool seen = false;
+  for (int i = 0; i < 20 && !seen; ++i) {
+    machine.gpus[0].processes = {{.pid = 42}};
+    completer.Complete(&machine);
+    seen = machine.gpus[0].processes[0].leftover == Leftover::kNotFound;
+  }
+  EXPECT_TRUE(seen);
+}
+
 TEST_F(HostTest, BrokenFilesAreNoProcess) {
   for (const char* text : {"", "(", ")(", "7 (x) S", "7 (x) SS 1 1 1", "\xff\xfe"}) {
     Write("/proc/7/stat", text);

@@ -32,7 +32,29 @@ std::optional<Bytes> Known(unsigned long long value) {
 
 struct MemoryUse {
   std::optional<Bytes> total, used, free, reserved;
+  nvml::Return code = nvml::kSuccess;  // why nothing is known
 };
+
+// Whether a call failed because the GPU or its driver went away, not because it is not offered.
+bool IsGone(nvml::Return code) {
+  return code == nvml::kUninitialized || code == nvml::kDriverNotLoaded ||
+         code == nvml::kGpuIsLost || code == nvml::kResetRequired ||
+         code == nvml::kVersionMismatch || code == nvml::kUnknown;
+}
+
+std::string ExplainGone(int index, nvml::Return code) {
+  if (code == nvml::kGpuIsLost) {
+    return fmt::format(
+        "GPU {} no longer answers: it has fallen off the bus (dmesg shows an Xid 79); the machine "
+        "has to be restarted",
+        index);
+  }
+  if (code == nvml::kResetRequired) {
+    return fmt::format("GPU {} must be reset before it answers again: nvidia-smi --gpu-reset -i {}",
+                       index, index);
+  }
+  return fmt::format("GPU {} no longer answers: {}", index, nvml::ExplainInit(code));
+}
 
 MemoryUse ReadMemory(const Api& api, Device device) {
   MemoryUse use;
@@ -42,7 +64,8 @@ MemoryUse ReadMemory(const Api& api, Device device) {
     return use;
   }
   nvml::Memory v1{};
-  if (api.memory != nullptr && api.memory(device, &v1) == nvml::kSuccess) {
+  use.code = api.memory == nullptr ? nvml::kFunctionNotFound : api.memory(device, &v1);
+  if (use.code == nvml::kSuccess) {
     use = {Known(v1.total), Known(v1.used), Known(v1.free), std::nullopt};
   }
   return use;
@@ -121,6 +144,9 @@ class Nvml : public Sampler {
   Known Describe(unsigned int index, Device device) const;
   void AddInstances(Known* known) const;
   void ReadProcesses(const Known& known, Gpu* gpu) const;
+  Status Reopen();
+  // Adds one GPU to the machine; the code of the call that told its memory.
+  nvml::Return SampleGpu(const Known& known, Machine* machine) const;
 
   std::shared_ptr<const Api> api_;
   std::vector<Known> known_;
@@ -241,36 +267,69 @@ void Nvml::ReadProcesses(const Known& known, Gpu* gpu) const {
   gpu->processes_known = listed;
 }
 
-Result<Machine> Nvml::Sample() {
-  Machine machine = fixed_;
-  for (const Known& known : known_) {
-    Gpu gpu = known.fixed;
-    const MemoryUse use = ReadMemory(*api_, known.device);
-    gpu.total = use.total;
-    gpu.used = use.used;
-    gpu.free = use.free;
-    gpu.reserved = use.reserved;
-    nvml::Utilization utilization{};
-    if (api_->utilization != nullptr &&
-        api_->utilization(known.device, &utilization) == nvml::kSuccess) {
-      gpu.utilisation = static_cast<int>(utilization.gpu);
-    }
-    constexpr int kOnTheChip = 0;  // NVML_TEMPERATURE_GPU
-    unsigned int celsius = 0;
-    if (api_->temperature != nullptr &&
-        api_->temperature(known.device, kOnTheChip, &celsius) == nvml::kSuccess) {
-      gpu.temperature = static_cast<int>(celsius);
-    }
-    for (size_t i = 0; i < known.instances.size(); ++i) {
-      const MemoryUse slice = ReadMemory(*api_, known.instances[i]);
-      gpu.instances[i].total = slice.total;
-      gpu.instances[i].used = slice.used;
-      gpu.instances[i].free = slice.free;
-    }
-    ReadProcesses(known, &gpu);
-    machine.gpus.push_back(std::move(gpu));
+nvml::Return Nvml::SampleGpu(const Known& known, Machine* machine) const {
+  Gpu gpu = known.fixed;
+  const MemoryUse use = ReadMemory(*api_, known.device);
+  gpu.total = use.total;
+  gpu.used = use.used;
+  gpu.free = use.free;
+  gpu.reserved = use.reserved;
+  if (IsGone(use.code)) {
+    machine->notes.push_back(ExplainGone(gpu.index, use.code));
+    gpu.processes_known = false;
+    machine->gpus.push_back(std::move(gpu));
+    return use.code;
   }
-  return machine;
+  nvml::Utilization utilization{};
+  if (api_->utilization != nullptr &&
+      api_->utilization(known.device, &utilization) == nvml::kSuccess) {
+    gpu.utilisation = static_cast<int>(utilization.gpu);
+  }
+  constexpr int kOnTheChip = 0;  // NVML_TEMPERATURE_GPU
+  unsigned int celsius = 0;
+  if (api_->temperature != nullptr &&
+      api_->temperature(known.device, kOnTheChip, &celsius) == nvml::kSuccess) {
+    gpu.temperature = static_cast<int>(celsius);
+  }
+  for (size_t i = 0; i < known.instances.size(); ++i) {
+    const MemoryUse slice = ReadMemory(*api_, known.instances[i]);
+    gpu.instances[i].total = slice.total;
+    gpu.instances[i].used = slice.used;
+    gpu.instances[i].free = slice.free;
+  }
+  ReadProcesses(known, &gpu);
+  machine->gpus.push_back(std::move(gpu));
+  return use.code;
+}
+
+// A driver that was loaded anew wants the library, which may be another version by now, anew too.
+Status Nvml::Reopen() {
+  known_.clear();
+  fixed_ = {};
+  api_.reset();
+  auto api = nvml::Load();
+  if (!api) return tl::make_unexpected(api.error());
+  api_ = *std::move(api);
+  return Open();
+}
+
+Result<Machine> Nvml::Sample() {
+  for (const bool again : {false, true}) {
+    if (!api_ || known_.empty()) {
+      if (auto opened = Reopen(); !opened) {
+        api_.reset();
+        return tl::make_unexpected(opened.error());
+      }
+    }
+    Machine machine = fixed_;
+    size_t gone = 0;
+    for (const Known& known : known_) gone += IsGone(SampleGpu(known, &machine)) ? 1 : 0;
+    if (gone < known_.size()) return machine;
+    const std::string why = machine.notes.back();
+    api_.reset();
+    if (again) return MachineError(why);
+  }
+  return MachineError("the driver went away");
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ using Device = struct DeviceTag*;
 
 enum Return : int {
   kSuccess = 0,
+  kUninitialized = 1,
   kNotSupported = 3,
   kNoPermission = 4,
   kNotFound = 6,
@@ -24,6 +25,7 @@ enum Return : int {
   kGpuIsLost = 15,
   kResetRequired = 16,
   kVersionMismatch = 18,
+  kUnknown = 999,
 };
 
 struct Memory {  // nvmlMemory_t: `used` includes what the driver keeps

@@ -19,4 +19,8 @@ struct ProgramOutput {
 Result<ProgramOutput> RunProgram(const std::vector<std::string>& arguments,
                                  std::chrono::milliseconds limit);
 
+// From another thread: ends the program that runs now, and every later one at once, as if its time
+// were up. For a program that is about to end itself.
+void CancelPrograms();
+
 }  // namespace vramcast::gpu

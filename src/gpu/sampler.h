@@ -28,19 +28,30 @@ Result<std::unique_ptr<Sampler>> OpenSmi();
 std::unique_ptr<Sampler> OpenDemo();
 
 // Adds to a bare sample what /proc, the catalogue and CUDA_VISIBLE_DEVICES tell. Remembers
-// processes, so that a sample costs one small read for each known process.
+// processes, and looks again at each known one only every so many samples: its number cannot pass
+// to another process without being missing from a sample.
 class Completer {
  public:
   explicit Completer(Host host);
   void Complete(Machine* machine);
 
  private:
+  struct Known {
+    ProcessFacts facts;
+    bool foreign = false;  // the driver means another process by this number
+    int64_t looked = 0;    // at this sample
+  };
+  static constexpr int64_t kPatience = 16;  // samples
+
   void CompleteProcess(const Gpu& gpu, GpuProcess* process);
+  // What /proc tells of it; nothing if it is not there or hidden.
+  const Known* Look(int64_t pid);
 
   Host host_;
   bool in_container_;
   std::optional<std::string> host_name_;
-  std::map<int64_t, ProcessFacts> known_;
+  std::map<int64_t, Known> known_;
+  int64_t samples_ = 0;
 };
 
 }  // namespace vramcast::gpu

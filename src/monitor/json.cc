@@ -20,14 +20,21 @@ json OrNull(const std::optional<Interval>& interval) {
           {"high", Finite(interval->high)}};
 }
 
-json Steps(const std::optional<Interval>& seconds, double steps_per_second) {
-  if (!seconds) return nullptr;
-  return OrNull(Interval{.value = std::floor(seconds->value * steps_per_second),
-                         .low = std::floor(seconds->low * steps_per_second),
-                         .high = seconds->high * steps_per_second});
-}
-
 }  // namespace
+
+json ToJson(const UpcomingPhase& phase, const Report& report) {
+  json object = {{"phase", PhaseName(phase.phase)},
+                 {"step", phase.step ? json(*phase.step) : json(nullptr)},
+                 {"at_end", phase.at_end},
+                 {"verdict", VerdictName(phase.verdict)},
+                 {"needs_bytes", phase.needs.count()},
+                 {"needs_low_bytes", phase.needs_low.count()},
+                 {"needs_high_bytes", phase.needs_high.count()},
+                 {"room_bytes", phase.room.count()},
+                 {"short_by_bytes", phase.short_by.count()}};
+  object["seconds_until"] = phase.step ? OrNull(SecondsUntil(*phase.step, report)) : json(nullptr);
+  return object;
+}
 
 json ToJson(const Growth& growth) {
   return {{"verdict", GrowthName(growth.kind)},
@@ -42,7 +49,7 @@ json ToJson(const Growth& growth) {
 }
 
 json ToJson(const Report& report, const char* type) {
-  Sample sample{.time = report.time, .step = report.step};
+  Sample sample{.time = report.time, .step = report.step, .total_steps = report.total_steps};
   for (const GpuReport& gpu : report.gpus) {
     GpuSample one = gpu.sample;
     one.processes.clear();
@@ -52,6 +59,7 @@ json ToJson(const Report& report, const char* type) {
   json object = ToJson(sample);
   object["type"] = type;
   object["leaking"] = report.leaking();
+  if (report.step) object["steps_per_second"] = OrNull(report.steps_per_second);
   for (size_t g = 0; g < report.gpus.size(); ++g) {
     const GpuReport& gpu = report.gpus[g];
     json& one = object["gpus"][g];
@@ -59,10 +67,17 @@ json ToJson(const Report& report, const char* type) {
     one["growth"] = ToJson(gpu.growth);
     one["growing_pid"] = gpu.grower ? json(gpu.processes[*gpu.grower].sample.pid) : json(nullptr);
     if (report.steps_per_second) {
-      one["growth"]["steps_to_full"] = Steps(gpu.growth.seconds_left, *report.steps_per_second);
+      one["growth"]["steps_to_full"] = OrNull(StepsLeft(gpu.growth, report));
       if (gpu.growth.bytes_per_second) {
         one["growth"]["bytes_per_step"] =
-            gpu.growth.bytes_per_second->value / *report.steps_per_second;
+            gpu.growth.bytes_per_second->value / report.steps_per_second->value;
+      }
+    }
+    if (!gpu.ahead.empty()) {
+      one["run_pid"] = gpu.run_pid ? json(*gpu.run_pid) : json(nullptr);
+      one["next_phases"] = json::array();
+      for (const UpcomingPhase& phase : gpu.ahead) {
+        one["next_phases"].push_back(ToJson(phase, report));
       }
     }
     for (size_t p = 0; p < gpu.processes.size(); ++p) {

@@ -8,6 +8,7 @@
 namespace vramcast::monitor {
 
 nlohmann::json ToJson(const Growth& growth);
+nlohmann::json ToJson(const UpcomingPhase& phase, const Report& report);
 // `type` is "sample", or "summary" for the last line of a watch.
 nlohmann::json ToJson(const Report& report, const char* type);
 

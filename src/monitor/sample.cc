@@ -8,7 +8,9 @@ ProcessSample FromProcess(const gpu::GpuProcess& process) {
           .leftover = process.leftover.has_value(),
           .name = process.name,
           .used = process.used,
-          .graphics = process.graphics};
+          .graphics = process.graphics,
+          .command_line = process.command_line,
+          .user = process.user};
 }
 
 // What a driver calls used and free add up to what programs can take, whichever of its versions

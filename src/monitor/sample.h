@@ -18,6 +18,9 @@ struct ProcessSample {
   std::optional<std::string> name;
   std::optional<Bytes> used;
   bool graphics = false;
+  // Told to people, not recorded: a command line may hold secrets.
+  std::optional<std::string> command_line;
+  std::optional<std::string> user;
 };
 
 struct GpuSample {
@@ -34,6 +37,7 @@ struct GpuSample {
 struct Sample {
   double time = 0;              // seconds since 1970, UTC
   std::optional<int64_t> step;  // of the training loop, where the source knows it
+  std::optional<int64_t> total_steps;
   std::vector<GpuSample> gpus;
 };
 

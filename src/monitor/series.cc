@@ -83,6 +83,7 @@ json ToJson(const Sample& sample) {
   json object = {{"schema", "vramcast.watch"}, {"version", 1}, {"type", "sample"}};
   object["time"] = sample.time;
   if (sample.step) object["step"] = *sample.step;
+  if (sample.total_steps) object["total_steps"] = *sample.total_steps;
   object["gpus"] = json::array();
   for (const GpuSample& gpu : sample.gpus) {
     json processes = json::array();
@@ -112,7 +113,8 @@ Result<std::optional<Sample>> ParseSample(std::string_view line) {
   const auto gpus = object.find("gpus");
   if (gpus == object.end() || !gpus->is_array()) return UnreadableError("no list of GPUs");
   Sample sample{.time = Number(object, "time").value_or(std::nan("")),
-                .step = Whole<int64_t>(object, "step")};
+                .step = Whole<int64_t>(object, "step"),
+                .total_steps = Whole<int64_t>(object, "total_steps")};
   for (size_t i = 0; i < gpus->size(); ++i) {
     if (auto gpu = ParseGpu((*gpus)[i], i)) sample.gpus.push_back(*std::move(gpu));
   }

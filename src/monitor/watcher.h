@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "monitor/growth.h"
+#include "monitor/phases_ahead.h"
 #include "monitor/sample.h"
+#include "monitor/step_rate.h"
 
 namespace vramcast::monitor {
 
@@ -26,16 +28,26 @@ struct GpuReport {
   std::vector<ProcessReport> processes;  // largest first
   // Of a growing GPU: the place in `processes` of the one that grows most.
   std::optional<size_t> grower;
+  // What its run has ahead of it, where that is known; filled in by who knows the run.
+  std::vector<UpcomingPhase> ahead;
+  std::optional<int64_t> run_pid;  // the process that has it ahead
 };
 
 struct Report {
   double time = 0;
   std::optional<int64_t> step;
-  std::optional<double> steps_per_second;  // where the samples carry steps
+  std::optional<int64_t> total_steps;        // of the run
+  std::optional<Interval> steps_per_second;  // where the samples carry steps
   std::vector<GpuReport> gpus;
 
-  bool leaking() const;  // growth on some GPU is certain
+  bool leaking() const;    // growth on some GPU is certain
+  bool will_fail() const;  // a phase ahead will not fit on some GPU
 };
+
+// Time to out-of-memory in steps; nothing without growth or steps. The high end may be infinite.
+std::optional<Interval> StepsLeft(const Growth& growth, const Report& report);
+// Until a step is reached; nothing where the pace is not known.
+std::optional<Interval> SecondsUntil(int64_t step, const Report& report);
 
 class Watcher {
  public:
@@ -51,7 +63,12 @@ class Watcher {
     GrowthDetector detector;
     Bytes peak;
     int64_t last_seen = 0;
+    // The verdict is kept for some samples, since judging costs far more than adding.
+    mutable Growth growth;
+    mutable int64_t judged = 0;  // at this sample; 0: never
   };
+  const Growth& Judge(const Followed& followed, std::optional<Bytes> capacity,
+                      int64_t patience) const;
   void Follow(const std::string& gpu, const ProcessSample& process, double time);
   void ForgetTheGone();
 
@@ -59,7 +76,7 @@ class Watcher {
   int64_t samples_ = 0;
   std::map<std::string, Followed> gpus_;
   std::map<std::pair<std::string, int64_t>, Followed> processes_;
-  std::optional<std::pair<double, int64_t>> first_step_;
+  StepRate pace_;
 };
 
 }  // namespace vramcast::monitor

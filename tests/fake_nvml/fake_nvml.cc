@@ -9,7 +9,9 @@
 //      "instances": [{"name": …, "uuid": …, "gi": 1, "ci": 0, "sms": 14, "total_mib": …,
 //      "used_mib": …}], "refuse": ["processes"]}]}
 // What is left out is "not supported". A list of values is one value a sample, the last one stays.
-// A pid is a number, "self" or "parent".
+// A pid is a number, "self" or "parent". "lost_after": 3 lets a GPU fall off the bus after three
+// looks at its memory; "gone": [10, 14] at the top lets the whole driver be away from the tenth to
+// the fourteenth call that needs it, starting included. "hang_after": 3 never answers again.
 #include <unistd.h>
 
 #include <cstdlib>
@@ -25,7 +27,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kSuccess = 0, kNotSupported = 3, kNoPermission = 4, kNotFound = 6, kTooSmall = 7,
-              kDriverNotLoaded = 9;
+              kUninitialized = 1, kDriverNotLoaded = 9, kGpuIsLost = 15;
 
 json& Script() {
   static json script;
@@ -126,6 +128,21 @@ int Processes(Handle* handle, const char* kind, unsigned int* count, Info* infos
   return kSuccess;
 }
 
+// Whether the driver is away now. The count outlives this library, which is unloaded meanwhile.
+bool DriverIsGone() {
+  if (!Script().contains("gone")) return false;
+  const char* so_far = std::getenv("VRAMCAST_FAKE_NVML_CALLS");
+  const int calls = so_far == nullptr ? 0 : std::atoi(so_far);
+  setenv("VRAMCAST_FAKE_NVML_CALLS", std::to_string(calls + 1).c_str(), 1);
+  return calls >= Script()["gone"][0].get<int>() && calls < Script()["gone"][1].get<int>();
+}
+
+// Counts looks at a GPU's memory against the limit that the script sets.
+bool IsBeyond(Handle* handle, const char* limit) {
+  return handle->facts->contains(limit) &&
+         handle->asked[limit]++ >= (*handle->facts)[limit].get<size_t>();
+}
+
 struct OldMemory {
   unsigned long long total, free, used;
 };
@@ -139,6 +156,9 @@ struct Amounts {
 };
 int ReadAmounts(Handle* handle, Amounts* amounts) {
   if (Refused(handle, "memory")) return kNoPermission;
+  if (DriverIsGone()) return kUninitialized;
+  if (IsBeyond(handle, "lost_after")) return kGpuIsLost;
+  while (IsBeyond(handle, "hang_after")) sleep(1000);
   const json total = Value(handle, "total_mib");
   if (!total.is_number()) return kNotSupported;
   const json used = Value(handle, "used_mib");
@@ -165,6 +185,7 @@ int NEWER(nvmlInit, _v2)() {
   Script() = json::parse(file, nullptr, false);
   if (Script().is_discarded()) return kDriverNotLoaded;
   if (const int code = Script().value("init", 0); code != 0) return code;
+  if (DriverIsGone()) return kDriverNotLoaded;
   Gpus().clear();
   for (const json& facts : Script()["gpus"]) {
     Handle gpu{.facts = &facts, .instances = {}, .asked = {}};
