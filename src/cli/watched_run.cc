@@ -275,7 +275,8 @@ void WatchedRun::Complete(Report* report) {
     if (!standing) continue;
     // Ranks are placed in the order of the GPUs.
     standing->is_master = std::exchange(first, false);
-    const monitor::PhasesAhead* outlook = OutlookFor(gpu->sample, static_cast<int64_t>(places.size()));
+    const monitor::PhasesAhead* outlook =
+        OutlookFor(gpu->sample, static_cast<int64_t>(places.size()));
     if (outlook == nullptr) continue;
     gpu->run_pid = gpu->processes[process].sample.pid;
     Judged& judged = judged_[gpu->sample.id];

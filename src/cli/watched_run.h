@@ -71,7 +71,7 @@ class WatchedRun {
   std::set<int64_t> looked_at_;  // processes whose command lines start no nanochat
   std::optional<int64_t> world_size_;
   std::map<std::string, std::optional<monitor::PhasesAhead>> outlooks_;  // by name of the card
-  std::map<std::string, Judged> judged_;                             // by GPU
+  std::map<std::string, Judged> judged_;                                 // by GPU
   std::string trouble_;
 };
 

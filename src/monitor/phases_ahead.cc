@@ -132,7 +132,7 @@ std::vector<size_t> PhasesAhead::Impl::SegmentsFor(const UpcomingPhase& phase, i
 }
 
 Bytes PhasesAhead::Impl::Needs(const UpcomingPhase& phase, int64_t now, Bytes room,
-                           Bytes beside) const {
+                               Bytes beside) const {
   // A forecast that is too high by more than what lies beside PyTorch counts as more room.
   const Bytes spare = std::max(-beside, Bytes(0));
   room += spare;
