@@ -69,11 +69,11 @@ class CheckVerb : public Verb {
     return "this machine, this checkout, and what to run here";
   }
 
-  void Declare(FlagTable& app) override {
-    app.add_option("--gpu-source", source_, "auto, nvml, nvidia-smi or demo (a made-up machine)");
-    app.add_option("--nanochat", checkout_, "the nanochat checkout (default: here or above)");
-    app.add_flag("--json", json_, "print JSON only");
-    app.add_flag("--explain", explain_, "say where each number comes from");
+  void Declare(FlagTable& flags) override {
+    flags.Value("--gpu-source", source_, "auto, nvml, nvidia-smi or demo (a made-up machine)");
+    flags.Value("--nanochat", checkout_, "the nanochat checkout (default: here or above)");
+    flags.Switch("--json", json_, "print JSON only");
+    flags.Switch("--explain", explain_, "say where each number comes from");
   }
 
   Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {

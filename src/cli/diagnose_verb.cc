@@ -133,12 +133,12 @@ class DiagnoseVerb : public Verb {
     return "why a run died of memory, from its log, and what to do";
   }
 
-  void Declare(FlagTable& app) override {
-    app.add_option("FILE", files_, "logs of the run, one or several ranks; - is standard input");
-    app.add_option("--gpu", gpu_, "the card it ran on: a name or a size");
-    app.add_option("--revision", revision_, "of nanochat: a commit, a date or a name");
-    app.add_flag("--json", json_, "print JSON only");
-    app.add_flag("--explain", explain_, "all evidence, every cause and every remedy");
+  void Declare(FlagTable& flags) override {
+    flags.Value("FILE", files_, "logs of the run, one or several ranks; - is standard input");
+    flags.Value("--gpu", gpu_, "the card it ran on: a name or a size");
+    flags.Value("--revision", revision_, "of nanochat: a commit, a date or a name");
+    flags.Switch("--json", json_, "print JSON only");
+    flags.Switch("--explain", explain_, "all evidence, every cause and every remedy");
   }
 
   Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {

@@ -90,41 +90,41 @@ class DryrunVerb : public Verb {
     return "runs your program with your PyTorch on a GPU that only counts memory";
   }
 
-  void Declare(FlagTable& app) override {
-    app.add_option("--gpu", gpu_, "the card to play: h100, \"RTX 3090\", 24GB, 80GiB");
-    app.add_option("--other-processes", other_, "what others hold on it: 2GiB");
-    app.add_option("--world-size", world_size_, "ranks in all (otherwise as the launcher says)")
+  void Declare(FlagTable& flags) override {
+    flags.Value("--gpu", gpu_, "the card to play: h100, \"RTX 3090\", 24GB, 80GiB");
+    flags.Value("--other-processes", other_, "what others hold on it: 2GiB");
+    flags.Value("--world-size", world_size_, "ranks in all (otherwise as the launcher says)")
         .Positive();
-    app.add_option("--rank", rank_, "the rank to run (0)").NonNegative();
-    app.add_flag("--all-ranks", request_.all_ranks, "every rank, one after another");
-    app.add_option("--stable-steps", request_.stable_steps,
-                   "stop after so many optimizer steps without a new peak (3)")
+    flags.Value("--rank", rank_, "the rank to run (0)").NonNegative();
+    flags.Switch("--all-ranks", request_.all_ranks, "every rank, one after another");
+    flags
+        .Value("--stable-steps", request_.stable_steps,
+               "stop after so many optimizer steps without a new peak (3)")
         .Positive();
-    app.add_option("--least-steps", request_.least_steps, "but not before so many (4)").Positive();
-    app.add_flag("--to-end", request_.to_end, "let the program run to its own end");
-    app.add_flag("--keep", request_.keep,
+    flags.Value("--least-steps", request_.least_steps, "but not before so many (4)").Positive();
+    flags.Switch("--to-end", request_.to_end, "let the program run to its own end");
+    flags.Switch("--keep", request_.keep,
                  "checkpoints and W&B files go where the program wants them");
-    app.add_option("--attention", request_.attention,
-                   "whether Flash Attention 3 can be had: auto (on Hopper), fa3 or sdpa");
-    app.add_flag("--no-helpers", no_helpers_,
+    flags.Value("--attention", request_.attention,
+                "whether Flash Attention 3 can be had: auto (on Hopper), fa3 or sdpa");
+    flags.Switch("--no-helpers", no_helpers_,
                  "numbers read from the device are plainly zero (docs/dryrun.md)");
-    app.add_flag("--no-linger", no_linger_, "buffers of finished collectives are dropped at once");
-    app.add_option("--snapshot", request_.snapshot,
-                   "write PyTorch's memory snapshot here, for `vramcast snapshot`");
-    app.add_option(
-        "--trace", trace_,
-        "write vramcast's compact trace file here, for `vramcast snapshot` and `replay`");
-    app.add_option("--top", top_, "lines of Python to show at the peak (10)").NonNegative();
-    app.add_flag("--no-record", no_record_,
+    flags.Switch("--no-linger", no_linger_, "buffers of finished collectives are dropped at once");
+    flags.Value("--snapshot", request_.snapshot,
+                "write PyTorch's memory snapshot here, for `vramcast snapshot`");
+    flags.Value("--trace", trace_,
+                "write vramcast's compact trace file here, for `vramcast snapshot` and `replay`");
+    flags.Value("--top", top_, "lines of Python to show at the peak (10)").NonNegative();
+    flags.Switch("--no-record", no_record_,
                  "do not record allocations: no lines of Python at the peak, less host memory");
-    app.add_flag("--bisect-batch", bisect_,
+    flags.Switch("--bisect-batch", bisect_,
                  "find the largest device batch size that lives on the card");
-    app.add_option("--sample-data", sample_data_,
-                   "make nanochat's tokenizer and data, of made-up text, in this new folder");
-    app.add_option("--vocab-size", vocabulary_, "of that tokenizer (32768)");
-    app.add_flag("--json", json_,
+    flags.Value("--sample-data", sample_data_,
+                "make nanochat's tokenizer and data, of made-up text, in this new folder");
+    flags.Value("--vocab-size", vocabulary_, "of that tokenizer (32768)");
+    flags.Switch("--json", json_,
                  "the answer as JSON; the program's output goes to standard error");
-    app.add_flag("--explain", explain_, "what was assumed");
+    flags.Switch("--explain", explain_, "what was assumed");
   }
 
   Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {

@@ -33,18 +33,18 @@ class FitVerb : public Verb {
     return "the largest batch size that fits, with its command";
   }
 
-  void Declare(FlagTable& app) override {
-    options_.Declare(app);
-    app.add_flag("--table", table_, "the largest batch size by depth and memory of the card");
-    app.add_flag("--exact", exact_,
+  void Declare(FlagTable& flags) override {
+    options_.Declare(flags);
+    flags.Switch("--table", table_, "the largest batch size by depth and memory of the card");
+    flags.Switch("--exact", exact_,
                  "run the command on a device that counts memory until the largest is certain");
-    app.add_option("--depths", depths_, "of the table: 4..40, 12,16,20 or 4..40:4");
-    app.add_option("--batches", batches_,
-                   "instead of the largest, the forecast of each batch size: 1,2,4..16");
-    app.add_option("--gpus", gpus_, "of the table: all that are known, or names with commas");
-    app.add_flag("--csv", csv_, "the forecasts of --batches as CSV");
-    app.add_flag("--json", json_, "print JSON only");
-    app.add_flag("--explain", explain_, "each term, where each input comes from, rules of thumb");
+    flags.Value("--depths", depths_, "of the table: 4..40, 12,16,20 or 4..40:4");
+    flags.Value("--batches", batches_,
+                "instead of the largest, the forecast of each batch size: 1,2,4..16");
+    flags.Value("--gpus", gpus_, "of the table: all that are known, or names with commas");
+    flags.Switch("--csv", csv_, "the forecasts of --batches as CSV");
+    flags.Switch("--json", json_, "print JSON only");
+    flags.Switch("--explain", explain_, "each term, where each input comes from, rules of thumb");
   }
 
   Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {

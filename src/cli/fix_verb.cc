@@ -29,31 +29,29 @@ class FixVerb : public Verb {
     return "corrects a command so that it fits: only the flags that must change";
   }
 
-  void Declare(FlagTable& app) override {
-    app.add_option("--command", arguments_.command,
-                   "the command as one string; every byte is kept");
-    app.add_option("--script", arguments_.script, "a launch script: shows what to change in it");
-    app.add_option("--in-place", arguments_.in_place,
-                   "a launch script: changes it, the original stays beside it as FILE.orig; with "
-                   "--patch a checkout");
-    app.add_option("--patch", patch_.names,
-                   "a change of nanochat's code that saves memory, as a difference; list: which "
-                   "there are");
-    app.add_option("--checkout", patch_.checkout,
-                   "of --patch: the checkout (default: this folder)");
-    app.add_option("--allow", patch_.allow,
-                   "of --patch: changed-training, modified-checkout, unproven-patch");
-    app.add_option("--log", arguments_.log,
-                   "the log of the run that died (-: standard input): its command and card");
-    app.add_option("--gpu", arguments_.gpu, "the card: \"RTX 3090\", a100-40gb, 24GiB");
-    app.add_option("--revision", arguments_.revision,
-                   "of nanochat: a commit, a date, oct2025, jan2026, mar2026 or head");
-    app.add_option("--nanochat", arguments_.nanochat, "a checkout, whose revision counts");
-    app.add_option("--other-processes", arguments_.other_processes,
-                   "what others hold on the card: 2GiB");
-    app.add_option("--margin", arguments_.margin, "to keep free beside the forecast's uncertainty");
-    app.add_flag("--json", json_, "the answer as JSON");
-    app.add_flag("--explain", explain_, "each term of the forecast and where its inputs come from");
+  void Declare(FlagTable& flags) override {
+    flags.Value("--command", arguments_.command, "the command as one string; every byte is kept");
+    flags.Value("--script", arguments_.script, "a launch script: shows what to change in it");
+    flags.Value("--in-place", arguments_.in_place,
+                "a launch script: changes it, the original stays beside it as FILE.orig; with "
+                "--patch a checkout");
+    flags.Value("--patch", patch_.names,
+                "a change of nanochat's code that saves memory, as a difference; list: which "
+                "there are");
+    flags.Value("--checkout", patch_.checkout, "of --patch: the checkout (default: this folder)");
+    flags.Value("--allow", patch_.allow,
+                "of --patch: changed-training, modified-checkout, unproven-patch");
+    flags.Value("--log", arguments_.log,
+                "the log of the run that died (-: standard input): its command and card");
+    flags.Value("--gpu", arguments_.gpu, "the card: \"RTX 3090\", a100-40gb, 24GiB");
+    flags.Value("--revision", arguments_.revision,
+                "of nanochat: a commit, a date, oct2025, jan2026, mar2026 or head");
+    flags.Value("--nanochat", arguments_.nanochat, "a checkout, whose revision counts");
+    flags.Value("--other-processes", arguments_.other_processes,
+                "what others hold on the card: 2GiB");
+    flags.Value("--margin", arguments_.margin, "to keep free beside the forecast's uncertainty");
+    flags.Switch("--json", json_, "the answer as JSON");
+    flags.Switch("--explain", explain_, "each term of the forecast and where its inputs come from");
   }
 
   Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {

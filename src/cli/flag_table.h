@@ -34,19 +34,11 @@ class FlagTable {
  public:
   explicit FlagTable(CLI::App& app) : app_(app) {}
 
-  // `names`: "--a,--b", or a bare word for what stands without a flag. T: the types that flags.cc
-  // lists.
+  // `names`: "--a,--b", or a bare word for what stands without a flag. T: the types that
+  // flag_table.cc lists.
   template <typename T>
   Flag Value(const std::string& names, T& into, const std::string& help);
   Flag Switch(const std::string& names, bool& into, const std::string& help);
-
-  template <typename T>
-  Flag add_option(const std::string& names, T& into, const std::string& help) {
-    return Value(names, into, help);
-  }
-  Flag add_flag(const std::string& names, bool& into, const std::string& help) {
-    return Switch(names, into, help);
-  }
 
   bool Given(const std::string& name) const;  // false for a flag that no one declared
   // What was given for `name`, as it was typed; `otherwise` where it was not.

@@ -44,15 +44,16 @@ class ForecastVerb : public Verb {
     return "what a run will need, phase by phase, and whether it fits";
   }
 
-  void Declare(FlagTable& app) override {
-    options_.Declare(app);
-    model_.Declare(app);
-    app.add_flag("--json", json_, "print JSON only");
-    app.add_flag("--explain", explain_, "each term, where each input comes from, rules of thumb");
-    calibrate_ = app.add_option("--calibrate", logs_,
-                                "read the peaks that runs of yours printed (docs/calibration.md)")
+  void Declare(FlagTable& flags) override {
+    options_.Declare(flags);
+    model_.Declare(flags);
+    flags.Switch("--json", json_, "print JSON only");
+    flags.Switch("--explain", explain_, "each term, where each input comes from, rules of thumb");
+    calibrate_ = flags
+                     .Value("--calibrate", logs_,
+                            "read the peaks that runs of yours printed (docs/calibration.md)")
                      .TakesAny();
-    app.add_flag("--forget", forget_, "with --calibrate: let go of what was measured before");
+    flags.Switch("--forget", forget_, "with --calibrate: let go of what was measured before");
   }
 
   Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {

@@ -37,19 +37,19 @@ class HistoryVerb : public Verb {
     return "what watches and runs have recorded: list, compare, export";
   }
 
-  void Declare(FlagTable& app) override {
-    app.add_option("--run", run_, "one run, by its number");
-    app.add_option("--since", since_, "from then on: 2h or 3d ago, 2026-01-31, '2026-01-31 14:30'");
-    app.add_option("--until", until_, "up to then");
-    app.add_option("--gpu", gpu_, "one GPU, by its index");
-    app.add_option("--compare", compare_, "two runs beside each other: peaks, growth, duration")
+  void Declare(FlagTable& flags) override {
+    flags.Value("--run", run_, "one run, by its number");
+    flags.Value("--since", since_, "from then on: 2h or 3d ago, 2026-01-31, '2026-01-31 14:30'");
+    flags.Value("--until", until_, "up to then");
+    flags.Value("--gpu", gpu_, "one GPU, by its index");
+    flags.Value("--compare", compare_, "two runs beside each other: peaks, growth, duration")
         .Takes(2);
-    app.add_option("--export", export_, "write the samples to FILE.csv or FILE.json");
-    app.add_option("--delete", delete_, "delete a run with its samples");
-    app.add_option("--prune", prune_, "delete what is older: 30d, 2026-01-31");
-    app.add_option("--file", file_, "another history than the user's own");
-    app.add_flag("--json", json_, "print JSON only");
-    app.add_flag("--explain", explain_, "where the history is, what it holds, and how long");
+    flags.Value("--export", export_, "write the samples to FILE.csv or FILE.json");
+    flags.Value("--delete", delete_, "delete a run with its samples");
+    flags.Value("--prune", prune_, "delete what is older: 30d, 2026-01-31");
+    flags.Value("--file", file_, "another history than the user's own");
+    flags.Switch("--json", json_, "print JSON only");
+    flags.Switch("--explain", explain_, "where the history is, what it holds, and how long");
   }
 
   Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {

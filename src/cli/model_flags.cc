@@ -75,31 +75,30 @@ std::string TitleFor(const models::ModelRequest& request) {
 
 }  // namespace
 
-void ModelFlags::Declare(FlagTable& app) {
-  app_ = &app;
-  app.add_option("--model", model_,
-                 "forecast a transformers model: config.json, gpt2, llama-3-8b…");
-  app.add_option("--batch-size,--batch_size", batch_size_, "with --model: sequences at once");
-  app.add_option("--seq-len,--seq_len", sequence_,
-                 "with --model: tokens in a sequence; or of each step's: 512,2048");
-  app.add_option("--optimizer", optimizer_,
-                 "with --model: adamw, adamw-fused, adamw-8bit, sgd, adafactor or muon");
-  app.add_flag("--gradient-checkpointing,--gradient_checkpointing", checkpointing_,
+void ModelFlags::Declare(FlagTable& flags) {
+  flags_ = &flags;
+  flags.Value("--model", model_, "forecast a transformers model: config.json, gpt2, llama-3-8b…");
+  flags.Value("--batch-size,--batch_size", batch_size_, "with --model: sequences at once");
+  flags.Value("--seq-len,--seq_len", sequence_,
+              "with --model: tokens in a sequence; or of each step's: 512,2048");
+  flags.Value("--optimizer", optimizer_,
+              "with --model: adamw, adamw-fused, adamw-8bit, sgd, adafactor or muon");
+  flags.Switch("--gradient-checkpointing,--gradient_checkpointing", checkpointing_,
                "with --model: compute each block again in the backward pass");
-  app.add_option("--grad-accum,--grad_accum", accumulation_, "with --model: micro-batches a step");
-  app.add_option("--lora", rank_, "with --model: train adapters of this rank only");
-  app.add_option("--lora-targets,--lora_targets", targets_,
-                 "with --lora: q_proj,v_proj, c_attn or all-linear");
-  app.add_flag("--compile", compile_, "with --model: under torch.compile");
-  app.add_option("--parallel", parallel_,
-                 "with --model: none, ddp, fsdp1, fsdp2, zero1, zero2 or zero3");
-  app.add_option("--mask", mask_, "with --model: padded (a mask is made) or none");
-  app.add_option("--alloc-conf", alloc_conf_, "with --model: PYTORCH_CUDA_ALLOC_CONF");
-  app.add_option("--torch", torch_, "with --model: version of PyTorch, for its allocator");
+  flags.Value("--grad-accum,--grad_accum", accumulation_, "with --model: micro-batches a step");
+  flags.Value("--lora", rank_, "with --model: train adapters of this rank only");
+  flags.Value("--lora-targets,--lora_targets", targets_,
+              "with --lora: q_proj,v_proj, c_attn or all-linear");
+  flags.Switch("--compile", compile_, "with --model: under torch.compile");
+  flags.Value("--parallel", parallel_,
+              "with --model: none, ddp, fsdp1, fsdp2, zero1, zero2 or zero3");
+  flags.Value("--mask", mask_, "with --model: padded (a mask is made) or none");
+  flags.Value("--alloc-conf", alloc_conf_, "with --model: PYTORCH_CUDA_ALLOC_CONF");
+  flags.Value("--torch", torch_, "with --model: version of PyTorch, for its allocator");
 }
 
 std::string ModelFlags::Shared(const char* name, const char* otherwise) const {
-  return app_ == nullptr ? otherwise : app_->Text(name, otherwise);
+  return flags_ == nullptr ? otherwise : flags_->Text(name, otherwise);
 }
 
 Status ModelFlags::CheckUnused() const {
@@ -118,7 +117,7 @@ Status ModelFlags::CheckUnused() const {
       {"--torch", ""},
   };
   for (const auto& [flag, instead] : kFlags) {
-    if (app_ == nullptr || !app_->Given(flag)) continue;
+    if (flags_ == nullptr || !flags_->Given(flag)) continue;
     const std::string hint =
         *instead == '\0' ? "" : fmt::format("; nanochat's flag is {}", instead);
     return UsageError(fmt::format("{} goes with --model{}", flag, hint));

@@ -21,7 +21,7 @@ class FlagTable;
 class ModelFlags {
  public:
   // After the flags of nanochat, whose values for the shared names are read too.
-  void Declare(FlagTable& app);
+  void Declare(FlagTable& flags);
 
   // True if a model was named: then Run() answers instead of nanochat's forecast.
   bool given() const { return !model_.empty(); }
@@ -33,7 +33,7 @@ class ModelFlags {
  private:
   std::string Shared(const char* name, const char* otherwise) const;
 
-  const FlagTable* app_ = nullptr;
+  const FlagTable* flags_ = nullptr;
   std::string model_;
   std::string batch_size_, sequence_, optimizer_ = "adamw", parallel_ = "none", mask_ = "padded";
   std::string targets_, alloc_conf_, torch_;

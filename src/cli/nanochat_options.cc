@@ -59,17 +59,17 @@ std::string Spellings(std::string_view name) {
 
 }  // namespace
 
-void NanochatOptions::Declare(FlagTable& app) {
+void NanochatOptions::Declare(FlagTable& flags) {
   for (const Option& option : kOptions) {
-    app.add_option(Spellings(option.name), values_[option.name], option.help);
+    flags.Value(Spellings(option.name), values_[option.name], option.help);
   }
-  app.add_flag("--fp8", fp8_, "train Linear layers in fp8");
-  app.add_option("--gpu", gpu_, "the card: \"RTX 3090\", a100-40gb, 24GiB");
-  app.add_option("--other-processes,--other_processes", other_processes_,
-                 "what others hold on the card: 2GiB");
-  app.add_option("--margin", margin_, "to keep free above the interval's high end: 1GiB");
-  app.add_option("--nanochat", checkout_, "a checkout, whose revision counts");
-  app.add_flag("--no-calibration", no_calibration_,
+  flags.Switch("--fp8", fp8_, "train Linear layers in fp8");
+  flags.Value("--gpu", gpu_, "the card: \"RTX 3090\", a100-40gb, 24GiB");
+  flags.Value("--other-processes,--other_processes", other_processes_,
+              "what others hold on the card: 2GiB");
+  flags.Value("--margin", margin_, "to keep free above the interval's high end: 1GiB");
+  flags.Value("--nanochat", checkout_, "a checkout, whose revision counts");
+  flags.Switch("--no-calibration", no_calibration_,
                "leave out what forecast --calibrate has learnt of this GPU");
 }
 

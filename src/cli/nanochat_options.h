@@ -16,7 +16,7 @@ class FlagTable;
 
 class NanochatOptions {
  public:
-  void Declare(FlagTable& app);
+  void Declare(FlagTable& flags);
 
   // What the flags say, without a launch command. Notes tell how they were understood.
   Result<forecast::Request> Request(std::vector<std::string>* notes) const;

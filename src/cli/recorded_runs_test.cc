@@ -116,16 +116,15 @@ TEST(WhatIf, AnotherBatchIsPredictedFromTwo) {
         if (from == with || from == to || with == to) continue;
         SCOPED_TRACE(from->id + " with " + with->id + " to " + to->id);
         const double factor = static_cast<double>(to->batch) / static_cast<double>(from->batch);
-        const Program program =
-            ProgramOf(recording.recording->devices[0], recording.proofs[0], recording.settings,
-                      recording.settings);
+        const Program program = ProgramOf(recording.recording->devices[0], recording.proofs[0],
+                                          recording.settings, recording.settings);
         const ScaledProgram scaled =
             ScaleBatch(program.trace, *recording.recording, *other.recording, 0, factor);
         EXPECT_TRUE(scaled.aligned);
         EXPECT_DOUBLE_EQ(scaled.batch_ratio,
                          static_cast<double>(with->batch) / static_cast<double>(from->batch));
-        const vramcast::Run run = Play(scaled.trace, recording.settings,
-                                       {.address_order = program.address_order});
+        const vramcast::Run run =
+            Play(scaled.trace, recording.settings, {.address_order = program.address_order});
         const vramcast::Run& known = truth.proofs[0].run;
         EXPECT_EQ(run.peak.allocated.count(), known.peak.allocated.count());
         EXPECT_NEAR(recorded::PercentOff(static_cast<double>(run.peak.reserved.count()),

@@ -29,25 +29,24 @@ class ReplayVerb : public Verb {
     return "the same program on another GPU or other allocator settings";
   }
 
-  void Declare(FlagTable& app) override {
-    app.add_option("FILE", view_.file, "a snapshot or a trace file, - for standard input")
-        .Required();
-    app.add_option("--gpu", gpu_, "play on this card: a name or a size (\"RTX 3090\", 24GiB)");
-    app.add_option("--total", total_, "play on a device of this size, as PyTorch reports it");
-    app.add_option("--other-processes", other_,
-                   "bytes of the device that PyTorch's allocator cannot have: other processes and "
-                   "CUDA contexts (default with --gpu or --total: 520MiB for the context)");
-    conf_option_ = app.add_option("--alloc-conf", conf_,
-                                  "PYTORCH_CUDA_ALLOC_CONF to play under (\"\" for the defaults)");
-    app.add_option("--torch", torch_, "the version of PyTorch to play under");
-    app.add_option("--scale-batch", scale_, "the batch times this: 0.75 or 3/4 (needs --with)");
-    app.add_option("--with", with_,
-                   "a snapshot of the same program at another batch size, to find what grows");
-    app.add_flag("--search", view_.search, "try allocator settings and rank them by outcome");
-    app.add_option("--write-snapshot", write_,
-                   "write the replay as a snapshot that pytorch.org/memory_viz opens");
-    app.add_flag("--json", json_, "print JSON only");
-    app.add_flag("--explain", view_.explain, "say where each number comes from");
+  void Declare(FlagTable& flags) override {
+    flags.Value("FILE", view_.file, "a snapshot or a trace file, - for standard input").Required();
+    flags.Value("--gpu", gpu_, "play on this card: a name or a size (\"RTX 3090\", 24GiB)");
+    flags.Value("--total", total_, "play on a device of this size, as PyTorch reports it");
+    flags.Value("--other-processes", other_,
+                "bytes of the device that PyTorch's allocator cannot have: other processes and "
+                "CUDA contexts (default with --gpu or --total: 520MiB for the context)");
+    conf_option_ = flags.Value("--alloc-conf", conf_,
+                               "PYTORCH_CUDA_ALLOC_CONF to play under (\"\" for the defaults)");
+    flags.Value("--torch", torch_, "the version of PyTorch to play under");
+    flags.Value("--scale-batch", scale_, "the batch times this: 0.75 or 3/4 (needs --with)");
+    flags.Value("--with", with_,
+                "a snapshot of the same program at another batch size, to find what grows");
+    flags.Switch("--search", view_.search, "try allocator settings and rank them by outcome");
+    flags.Value("--write-snapshot", write_,
+                "write the replay as a snapshot that pytorch.org/memory_viz opens");
+    flags.Switch("--json", json_, "print JSON only");
+    flags.Switch("--explain", view_.explain, "say where each number comes from");
   }
 
   Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {

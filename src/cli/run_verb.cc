@@ -71,37 +71,38 @@ class RunVerb : public Verb {
     return "starts a command, and corrects and resumes it when it runs out of memory";
   }
 
-  void Declare(FlagTable& app) override {
-    app.add_option("--retries", retries_, "corrected attempts after the first (default 2)")
+  void Declare(FlagTable& flags) override {
+    flags.Value("--retries", retries_, "corrected attempts after the first (default 2)")
         .Within(0, 100);
-    app.add_option("--allow", allow_,
-                   "changes beyond a smaller device batch with the same total: batch, fp8, "
-                   "metrics, sequence (a list with commas)");
-    app.add_flag("--force", force_, "start even if the forecast says that it cannot fit");
-    app.add_flag("--protect-eval", protect_,
+    flags.Value("--allow", allow_,
+                "changes beyond a smaller device batch with the same total: batch, fp8, "
+                "metrics, sequence (a list with commas)");
+    flags.Switch("--force", force_, "start even if the forecast says that it cannot fit");
+    flags.Switch("--protect-eval", protect_,
                  "save before an evaluation that may not fit, where nanochat can");
-    app.add_flag("--no-resume", no_resume_, "start again from the beginning");
-    app.add_option("--report", report_, "write the report to this HTML file too");
-    app.add_option("--wait", wait_,
-                   "seconds to wait for other processes that hold the card (default 600)")
+    flags.Switch("--no-resume", no_resume_, "start again from the beginning");
+    flags.Value("--report", report_, "write the report to this HTML file too");
+    flags
+        .Value("--wait", wait_,
+               "seconds to wait for other processes that hold the card (default 600)")
         .Within(0, 1000000);
-    app.add_option(
-           "--stall", stall_,
-           "end ranks that wait this many seconds for one that died (default 120; 0: never)")
+    flags
+        .Value("--stall", stall_,
+               "end ranks that wait this many seconds for one that died (default 120; 0: never)")
         .Within(0, 1000000);
-    app.add_option("--grace", grace_, "seconds that a command may take to end (default 30)")
+    flags.Value("--grace", grace_, "seconds that a command may take to end (default 30)")
         .Within(0, 86400);
-    app.add_option("--snapshots", snapshots_,
-                   "where memory snapshots go when it dies (default vramcast-snapshots)");
-    app.add_flag("--no-record", no_record_, "start no module in Python: record nothing in there");
-    app.add_option("--gpu", arguments_.gpu, "the card, where it is not the one of this machine");
-    app.add_option("--revision", arguments_.revision, "of nanochat");
-    app.add_option("--nanochat", arguments_.nanochat, "a checkout, whose revision counts");
-    const Flag history = app.add_option("--history", history_,
-                                        "keep the run in this file, not in the user's own history");
-    app.add_flag("--no-history", no_history_, "keep nothing of it").Excludes(history);
-    app.add_flag("--json", json_, "the report as JSON; the command's output goes to stderr");
-    app.add_flag("--explain", explain_, "the forecast of the command before it starts");
+    flags.Value("--snapshots", snapshots_,
+                "where memory snapshots go when it dies (default vramcast-snapshots)");
+    flags.Switch("--no-record", no_record_, "start no module in Python: record nothing in there");
+    flags.Value("--gpu", arguments_.gpu, "the card, where it is not the one of this machine");
+    flags.Value("--revision", arguments_.revision, "of nanochat");
+    flags.Value("--nanochat", arguments_.nanochat, "a checkout, whose revision counts");
+    const Flag history = flags.Value("--history", history_,
+                                     "keep the run in this file, not in the user's own history");
+    flags.Switch("--no-history", no_history_, "keep nothing of it").Excludes(history);
+    flags.Switch("--json", json_, "the report as JSON; the command's output goes to stderr");
+    flags.Switch("--explain", explain_, "the forecast of the command before it starts");
   }
 
   Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {

@@ -25,21 +25,22 @@ class SnapshotVerb : public Verb {
     return "what a PyTorch memory snapshot says: peak, causes, leaks";
   }
 
-  void Declare(FlagTable& app) override {
-    app.add_option("FILE", file_,
-                   "a snapshot (pickle, JSON or HTML; plain, gzip, zstd or zip), a trace file of "
-                   "vramcast, or - for standard input")
+  void Declare(FlagTable& flags) override {
+    flags
+        .Value("FILE", file_,
+               "a snapshot (pickle, JSON or HTML; plain, gzip, zstd or zip), a trace file of "
+               "vramcast, or - for standard input")
         .Required();
-    app.add_option("--at", options_.at, "the moment to look at: peak, end, oom or an event number");
-    app.add_option("--by", by_, "group by category, line, operator, stack, stream or segment");
-    app.add_option("--top", options_.top, "rows to show");
-    app.add_option("--diff", other_, "another snapshot: what differs at the same moment");
-    app.add_option("--torch", torch_, "the version of PyTorch that wrote it, if known");
-    app.add_option("--flamegraph", flamegraph_, "write a flame graph of that moment (SVG)");
-    app.add_option("--html", html_, "write one page with timeline, segments and composition");
-    app.add_option("--export", export_, "write vramcast's compact trace file");
-    app.add_flag("--json", json_, "print JSON only");
-    app.add_flag("--explain", options_.explain, "say where each number comes from");
+    flags.Value("--at", options_.at, "the moment to look at: peak, end, oom or an event number");
+    flags.Value("--by", by_, "group by category, line, operator, stack, stream or segment");
+    flags.Value("--top", options_.top, "rows to show");
+    flags.Value("--diff", other_, "another snapshot: what differs at the same moment");
+    flags.Value("--torch", torch_, "the version of PyTorch that wrote it, if known");
+    flags.Value("--flamegraph", flamegraph_, "write a flame graph of that moment (SVG)");
+    flags.Value("--html", html_, "write one page with timeline, segments and composition");
+    flags.Value("--export", export_, "write vramcast's compact trace file");
+    flags.Switch("--json", json_, "print JSON only");
+    flags.Switch("--explain", options_.explain, "say where each number comes from");
   }
 
   Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {

@@ -49,7 +49,7 @@ class Verb {
   virtual std::string_view name() const = 0;
   virtual std::string_view description() const = 0;
   // Declares the verb's flags; CLI11 stores their values in members.
-  virtual void Declare(FlagTable& app) = 0;
+  virtual void Declare(FlagTable& flags) = 0;
   // What stood after a lone "--" is in `command`. An Error is printed and turned into its exit
   // code.
   virtual Result<Exit> Run(const std::vector<std::string>& command, Output& output) = 0;

@@ -14,14 +14,14 @@ constexpr Bytes kLeastLimit(1 << 20);
 
 }  // namespace
 
-void WatchRecords::Declare(FlagTable& app) {
-  app.add_option("--listen", listen_,
-                 "serve metrics to Prometheus: :9400, or 127.0.0.1:9400 for this machine only");
+void WatchRecords::Declare(FlagTable& flags) {
+  flags.Value("--listen", listen_,
+              "serve metrics to Prometheus: :9400, or 127.0.0.1:9400 for this machine only");
   const Flag file =
-      app.add_option("--history", file_, "keep the samples in this file, not in the user's own");
-  app.add_option("--history-limit", limit_,
-                 "let the oldest samples go beyond this size (default 128MiB)");
-  app.add_flag("--no-history", no_history_, "keep no samples").Excludes(file);
+      flags.Value("--history", file_, "keep the samples in this file, not in the user's own");
+  flags.Value("--history-limit", limit_,
+              "let the oldest samples go beyond this size (default 128MiB)");
+  flags.Switch("--no-history", no_history_, "keep no samples").Excludes(file);
 }
 
 Status WatchRecords::Open(bool real, const std::string& command, Output& output) {

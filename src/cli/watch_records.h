@@ -1,7 +1,7 @@
 // What a watch leaves beside what it shows: samples in the user's history, and metrics for
 // Prometheus.
 //
-//   records.Declare(app);                               // --listen, --history and its like
+//   records.Declare(flags);                               // --listen, --history and its like
 //   if (auto opened = records.Open(kept, command, output); !opened) ...
 //   records.Take(report);                               // after each sample
 //   records.End(exit_code);
@@ -24,7 +24,7 @@ class FlagTable;
 
 class WatchRecords {
  public:
-  void Declare(FlagTable& app);
+  void Declare(FlagTable& flags);
 
   // `real`: the samples are this machine's, now. A recorded series and the made-up machine go into
   // a history only where a file is named for it. `command`: how the watch was started. Errors as

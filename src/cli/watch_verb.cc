@@ -33,21 +33,20 @@ class WatchVerb : public Verb {
     return "follow the GPUs: does memory grow, and when would it run out";
   }
 
-  void Declare(FlagTable& app) override {
-    app.add_option("--interval", interval_, "seconds between samples (default 1)");
-    app.add_option("--count", count_, "stop after this many samples");
-    app.add_flag("--once", once_, "one look, then stop");
-    app.add_flag("--plain", plain_, "lines of text (the default where there is no terminal)");
-    app.add_flag("--json", json_, "one JSON object a line, a summary last");
-    app.add_option("--attach", attach_, "the GPUs of this process and what it started");
-    app.add_option("--log", log_, "the run's log, or its .wandb file: which step it is at");
-    app.add_option("--source", file_,
-                   "read a series that watch --json printed; - is standard input");
-    app.add_option("--gpu-source", source_, "auto, nvml, nvidia-smi or demo");
-    app.add_option("--revision", run_.revision, "of nanochat, for the phases ahead");
-    app.add_option("--nanochat", run_.checkout, "a checkout, whose revision counts");
-    app.add_flag("--explain", explain_, "say how growth and phases are judged");
-    records_.Declare(app);
+  void Declare(FlagTable& flags) override {
+    flags.Value("--interval", interval_, "seconds between samples (default 1)");
+    flags.Value("--count", count_, "stop after this many samples");
+    flags.Switch("--once", once_, "one look, then stop");
+    flags.Switch("--plain", plain_, "lines of text (the default where there is no terminal)");
+    flags.Switch("--json", json_, "one JSON object a line, a summary last");
+    flags.Value("--attach", attach_, "the GPUs of this process and what it started");
+    flags.Value("--log", log_, "the run's log, or its .wandb file: which step it is at");
+    flags.Value("--source", file_, "read a series that watch --json printed; - is standard input");
+    flags.Value("--gpu-source", source_, "auto, nvml, nvidia-smi or demo");
+    flags.Value("--revision", run_.revision, "of nanochat, for the phases ahead");
+    flags.Value("--nanochat", run_.checkout, "a checkout, whose revision counts");
+    flags.Switch("--explain", explain_, "say how growth and phases are judged");
+    records_.Declare(flags);
   }
 
   Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {
