@@ -101,7 +101,7 @@ void WatchLoop::KeepAttached(monitor::Sample* sample) {
 void WatchLoop::Process(monitor::Sample sample) {
   SetStep(&sample);
   KeepAttached(&sample);
-  watcher_.Add(std::move(sample));
+  watcher_.Add(sample);
   report_ = watcher_.Now();
   parts_.run->Complete(&report_);
   parts_.records->Take(report_);
