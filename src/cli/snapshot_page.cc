@@ -122,8 +122,8 @@ std::string SnapshotPage(const LoadedRecording& loaded, const std::vector<Device
     json seconds;
     const size_t every = device.times_us.size() / kPoints + 1;
     for (size_t i = 0; i < device.times_us.size(); i += every) {
-      seconds.push_back(static_cast<double>((device.times_us[i] - device.times_us[0]) / 10000) /
-                        100);
+      const int64_t hundredths = (device.times_us[i] - device.times_us[0]) / 10000;
+      seconds.push_back(static_cast<double>(hundredths) / 100);
     }
     json verdict = json::array();
     for (const Paragraph& line : Verdict(loaded, view)) verdict.push_back(line.text);
