@@ -115,23 +115,28 @@ std::string_view GrowthName(GrowthKind kind) {
 }
 
 std::vector<std::string_view> GrowthMethod() {
-  return {
+  constexpr std::string_view kFloor =
       "Only the floor counts: the least value from each moment on. Saw-teeth, evaluation and "
-      "noise come back to it; a leak lifts it.",
+      "noise come back to it; a leak lifts it.";
+  constexpr std::string_view kHeld =
       "A rise of the floor counts once it has held half as long again as the series ever stayed "
       "above its floor before it came back, or at once if all rises together exceed the height "
-      "of what came back. Of a gap between samples at most 4 usual intervals count as time.",
+      "of what came back. Of a gap between samples at most 4 usual intervals count as time.";
+  constexpr std::string_view kStretch =
       "Growth is a stretch of time in which the floor keeps to a straight line, as far as rises "
       "by chance would (one-sided Kolmogorov-Smirnov distance up to 0.05 + 1.45 / sqrt(rises)), "
       "with no rare pause, and still going on. A rise 6 times larger and steeper than the "
-      "usual one is a jump. Times that grew far more than the middle one are cut to it.",
+      "usual one is a jump. Times that grew far more than the middle one are cut to it.";
+  constexpr std::string_view kOutlook =
       "The time left is the room between the floor, with the highest sample that stood on it, "
       "and the capacity, divided by the rate; its interval comes from how unevenly the parts "
-      "of the stretch grew.",
+      "of the stretch grew.";
+  constexpr std::string_view kLeak =
       "It is called a leak (exit code 1) when 51 % of the room is gone within the stretch; 45 % "
       "suffice after 600 samples, 42 % after 1500, 30 % after 3000. Below 150 samples, or with "
       "rises in fewer than 9 of 24 parts of the time (6 if they are alike), it is too early "
-      "to tell: loads that build up and jumps look the same."};
+      "to tell: loads that build up and jumps look the same.";
+  return {kFloor, kHeld, kStretch, kOutlook, kLeak};
 }
 
 void GrowthDetector::Add(double time, Bytes used) {
