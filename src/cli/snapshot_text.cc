@@ -108,14 +108,23 @@ void AddHeader(const LoadedRecording& loaded, Document* document) {
     return v.second >= 99 ? std::string("later") : fmt::format("{}.{}", v.first, v.second);
   };
   document->Add(Title{loaded.path});
+  const bool any_version = early.first < 2 && late.second >= 99;
   std::string text =
-      fmt::format("Written by PyTorch {}",
-                  early == late ? version(early) : version(early) + " to " + version(late));
+      any_version
+          ? "Written by an unknown version of PyTorch"
+          : fmt::format("Written by PyTorch {}",
+                        early == late ? version(early) : version(early) + " to " + version(late));
   const std::string conf = FormatAllocConf(loaded.settings);
   text += conf.empty() ? ", allocator settings: default." : ", allocator settings: " + conf + ".";
   document->Add(Paragraph{text});
-  if (recording.devices.empty()) {
-    document->Add(Paragraph{"The snapshot holds no device: nothing was allocated."});
+  const bool is_empty = std::all_of(recording.devices.begin(), recording.devices.end(),
+                                    [](const DeviceRecording& device) {
+                                      return device.trace.events.empty() && device.segments.empty();
+                                    });
+  if (is_empty) {
+    document->Add(Paragraph{
+        "The snapshot is empty: it holds neither an event nor a segment. The program had allocated "
+        "nothing on a GPU when it was written, or wrote it from a process that uses none."});
   }
   if (!recording.unknown_keys.empty()) {
     std::string keys;

@@ -62,6 +62,10 @@ class Assembler {
     } else {
       return UnreadableError("this is not a memory snapshot of PyTorch");
     }
+    if (!IsListOf(segments, Tag::kSegment)) return NotAList("segments", "segments");
+    if (!IsListOf(traces, Tag::kList) && !IsListOf(traces, Tag::kEvent)) {
+      return NotAList("device_traces", "lists of events");
+    }
     CountEvents(traces);
     AddSegments(segments);
     AddTraces(traces);
@@ -75,6 +79,7 @@ class Assembler {
     out_.generation = FindGeneration({
         .history = in_.seen_history_,
         .expandable = in_.seen_expandable_,
+        .segments = !in_.segments_.empty(),
         .events = any_event_,
         .times = any_time_,
         .settings = in_.has_settings_,
@@ -96,6 +101,15 @@ class Assembler {
 
  private:
   Tag ElementOf(Value list) const { return static_cast<Tag>(in_.lists_[list.index()].element); }
+  // What is absent is an empty list.
+  bool IsListOf(Value value, Tag element) const {
+    if (value.tag() == Tag::kNone || value.tag() == Tag::kEmptyList) return true;
+    return value.tag() == Tag::kList && ElementOf(value) == element;
+  }
+  static tl::unexpected<Error> NotAList(std::string_view key, std::string_view of) {
+    return UnreadableError(
+        fmt::format("this is not a memory snapshot of PyTorch: '{}' is not a list of {}", key, of));
+  }
   DeviceRecording& Device(uint64_t ordinal) {
     if (ordinal >= out_.devices.size()) out_.devices.resize(ordinal + 1);
     return out_.devices[ordinal];

@@ -47,7 +47,7 @@ class Builder {
   // Bytes held by the rows, roughly: readers stop when hostile input makes it grow too much.
   uint64_t memory() const { return memory_; }
 
-  // Everything that was read. Unreadable error if `root` is not a snapshot.
+  // Everything that was read. Unreadable error, without an offset, if `root` is not a snapshot.
   Result<Recording> Assemble(Value root);
 
   StringTable strings;

@@ -12,7 +12,8 @@ Generation FindGeneration(const Fields& f) {
   if (f.times) return {{2, 2}, {2, 2}};
   if (f.expandable) return f.events ? Generation{{2, 1}, {2, 1}} : Generation{{2, 1}, {2, 2}};
   if (f.history) return {{2, 0}, {2, 0}};
-  return {{1, 0}, {2, 0}};
+  if (f.segments || f.events) return {{1, 0}, {2, 0}};
+  return {{1, 0}, {2, 99}};
 }
 
 }  // namespace vramcast::snapshot

@@ -12,6 +12,7 @@ namespace vramcast::snapshot {
 struct Fields {
   bool history = false;          // blocks have a history
   bool expandable = false;       // segments have is_expandable
+  bool segments = false;         // there are segments
   bool events = false;           // there are trace events
   bool times = false;            // events have time_us
   bool settings = false;         // allocator_settings

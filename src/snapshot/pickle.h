@@ -38,6 +38,7 @@ class PickleReader {
 
   // The value that the pickle holds. Every error is kUnreadable and names the byte.
   Result<Value> Read();
+  uint64_t offset() const { return window_.offset(); }  // of the next byte
 
  private:
   // A place in the stack where a MARK was set.

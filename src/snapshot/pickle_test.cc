@@ -111,6 +111,35 @@ TEST(PickleReader, RefusesWhatWouldRunCode) {
   EXPECT_THAT(recording.error().message, HasSubstr("0x63"));
 }
 
+TEST(PickleReader, APickleOfSomethingElseIsRefusedWithItsOffset) {
+  const std::string head = "\x80\x04";
+  const std::string five = "K\x05";
+  const std::string not_a_snapshot[] = {
+      head + five + ".",
+      head + Dict(Pair("epoch", five)) + ".",
+      head + Dict(Pair("segments", five) + Pair("device_traces", List(""))) + ".",
+      head + Dict(Pair("segments", List(five + five))) + ".",
+      head + Dict(Pair("segments", List("")) + Pair("device_traces", "}")) + ".",
+      head + Dict(Pair("device_traces", List(List(five + five)))) + ".",
+  };
+  for (const std::string& bytes : not_a_snapshot) {
+    const auto recording = Read(bytes);
+    ASSERT_FALSE(recording.has_value()) << bytes;
+    EXPECT_EQ(recording.error().kind, ErrorKind::kUnreadable);
+    EXPECT_THAT(recording.error().message, HasSubstr("not a memory snapshot"));
+    EXPECT_EQ(recording.error().offset, bytes.size());
+  }
+}
+
+TEST(PickleReader, AnEmptySnapshotTellsNoVersion) {
+  const auto recording =
+      Read("\x80\x04" + Dict(Pair("segments", "]") + Pair("device_traces", List("]]"))) + ".");
+  ASSERT_TRUE(recording.has_value()) << recording.error().message;
+  EXPECT_EQ(recording->devices.size(), 2u);
+  EXPECT_LT(recording->generation.earliest, std::pair(2, 0));
+  EXPECT_GE(recording->generation.latest, std::pair(2, 15));
+}
+
 TEST(PickleReader, EveryTruncationIsAnErrorWithItsOffset) {
   const std::string whole = Snapshot(Event("alloc", kBase, 1000),
                                      Segment(kBase, 2 << 20, RecordedBlockOf(512, "inactive")));

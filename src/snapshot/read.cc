@@ -35,11 +35,17 @@ Result<Recording> Read(std::unique_ptr<Source> packed, const ReadLimits& limits)
   if (kTraceMagic.starts_with(magic) && magic.size() == 16) return ReadTrace(source, limits);
 
   Builder builder;
-  const bool is_json = LooksLikeJson(*head);
-  const auto root =
-      is_json ? ReadJson(source, builder, limits) : PickleReader(source, builder, limits).Read();
+  if (LooksLikeJson(*head)) {
+    const auto root = ReadJson(source, builder, limits);
+    return root ? builder.Assemble(*root) : tl::make_unexpected(root.error());
+  }
+  PickleReader reader(source, builder, limits);
+  const auto root = reader.Read();
   if (!root) return tl::make_unexpected(root.error());
-  return builder.Assemble(*root);
+  auto recording = builder.Assemble(*root);
+  // A pickle of something else: what is wrong with it is known at its end.
+  if (!recording) recording.error().offset = reader.offset();
+  return recording;
 }
 
 }  // namespace
