@@ -35,6 +35,7 @@ bool PickleReader::Refill() {
 }
 
 bool PickleReader::CheckMemory() {
+  if (stack_.size() > limits_.waiting) return Fail("too many values wait for their list");
   const uint64_t memory = builder_.memory() + 8 * (stack_.size() + memo_.size()) + run_bytes_;
   if (memory <= limits_.memory) return true;
   return Fail(fmt::format("needs more than {} MiB of memory", limits_.memory >> 20));

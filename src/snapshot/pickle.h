@@ -29,6 +29,8 @@ struct ReadLimits {
   uint64_t memory = uint64_t{8} << 30;   // bytes of rows, stacks and memo
   uint32_t depth = 4096;                 // open lists and dictionaries
   uint64_t string = uint64_t{64} << 20;  // bytes of one string
+  // Values waiting for their list or dictionary. CPython's pickler hands over a thousand at a time.
+  uint32_t waiting = 1 << 24;
 };
 
 class PickleReader {

@@ -167,6 +167,14 @@ TEST(PickleReader, NestingAndMemoryAreBounded) {
               HasSubstr("memory"));
 }
 
+// What a packed file of a few kilobytes can hold.
+TEST(PickleReader, ValuesThatWaitForTheirListAreBounded) {
+  ReadLimits limits;
+  limits.waiting = 1 << 16;
+  EXPECT_THAT(Read("\x80\x04" + std::string(4 << 20, ']'), limits).error().message,
+              HasSubstr("too many values"));
+}
+
 TEST(PickleReader, OtherPicklesAreNotSnapshots) {
   EXPECT_THAT(Read("\x80\x04K\x01.").error().message, HasSubstr("not a memory snapshot"));
   EXPECT_FALSE(Read("").has_value());
