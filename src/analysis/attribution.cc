@@ -122,7 +122,8 @@ std::string Attribution::FrameText(const Frame& frame) const {
   const std::string path = Normal(recording_.strings[frame.file]);
   const std::string_view function = recording_.strings[frame.function];
   const bool has_line = frame.line != 0 && frame.line != UINT64_MAX;
-  if (path.empty() || path == "??") return std::string(function);
+  const bool is_label = !has_line && CategoryFromName(path);  // of a forecast (record.h)
+  if (path.empty() || path == "??" || is_label) return std::string(function);
   return has_line ? fmt::format("{}:{} {}", Short(path), frame.line, function)
                   : fmt::format("{} {}", Short(path), function);
 }
@@ -135,6 +136,8 @@ Attribution::FrameFacts Attribution::FactsOf(const Frame& frame) const {
   facts.is_compiled = facts.is_python && IsCompiled(file);
   facts.is_program = !facts.is_compiled && !IsMachinery(file);
   facts.category = FromFrame(file, function);
+  // Of a forecast, the file is the category (record.h).
+  if (frame.line == 0 && !facts.category) facts.category = CategoryFromName(file);
   if (facts.is_python) return facts;
   facts.op = NameAfter(function, "at::_ops::");
   const bool accumulates = Contains(function, "torch::autograd::AccumulateGrad::");

@@ -163,4 +163,35 @@ Replay Record(const Trace& trace, const AllocatorSettings& settings, const Devic
   return replay;
 }
 
+Recording RecordLabelled(Trace trace, const AllocatorSettings& settings, const DeviceSpec& spec) {
+  Recording recording;
+  std::vector<StackId> stack_of;  // by LabelId
+  for (const Label& label : trace.labels) {
+    Frame frame;
+    frame.file = recording.strings.Intern(CategoryName(label.category));
+    frame.function = recording.strings.Intern(label.name);
+    const FrameId id = {static_cast<uint32_t>(recording.frames.size())};
+    recording.frames.push_back(frame);
+    stack_of.push_back(recording.stacks.Intern({&id, 1}));
+  }
+  for (Event& event : trace.events) {
+    if (event.label.value < stack_of.size()) event.stack = stack_of[event.label.value];
+  }
+  recording.devices.push_back(Record(trace, settings, spec).recording);
+  recording.settings = AsRecorded(settings);
+  const std::pair version = {settings.torch.major, settings.torch.minor};
+  recording.generation = {version, version};
+  return recording;
+}
+
+RecordedSettings AsRecorded(const AllocatorSettings& settings) {
+  RecordedSettings recorded;
+  recorded.conf = FormatAllocConf(settings);
+  recorded.max_split_size = settings.max_split_size;
+  recorded.expandable_segments = settings.expandable_segments;
+  recorded.garbage_collection_threshold = settings.garbage_collection_threshold;
+  recorded.roundup_power2_divisions = settings.roundup_power2_divisions;
+  return recorded;
+}
+
 }  // namespace vramcast

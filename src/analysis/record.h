@@ -15,4 +15,11 @@ struct Replay {
 // Stacks and strings stay those of the recording that the trace came from, if any.
 Replay Record(const Trace& trace, const AllocatorSettings& settings, const DeviceSpec& spec);
 
+// The same as a recording of its own. Each label becomes a stack of one frame, whose file is the
+// category and whose function is the label, so that every reader of snapshots shows it.
+Recording RecordLabelled(Trace trace, const AllocatorSettings& settings, const DeviceSpec& spec);
+
+// The settings as a snapshot states them.
+RecordedSettings AsRecorded(const AllocatorSettings& settings);
+
 }  // namespace vramcast

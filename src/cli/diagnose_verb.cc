@@ -9,7 +9,9 @@
 
 #include "base/text.h"
 #include "cli/flag_table.h"
+#include "cli/recording_log.h"
 #include "cli/verbs.h"
+#include "command/quote.h"
 #include "diagnosis/diagnosis.h"
 #include "diagnosis/json.h"
 #include "gpu/card.h"
@@ -134,7 +136,8 @@ class DiagnoseVerb : public Verb {
   }
 
   void Declare(FlagTable& flags) override {
-    flags.Value("FILE", files_, "logs of the run, one or several ranks; - is standard input");
+    flags.Value("FILE", files_,
+                "logs or memory snapshots of the run, one or several ranks; - is standard input");
     flags.Value("--gpu", gpu_, "the card it ran on: a name or a size");
     flags.Value("--revision", revision_, "of nanochat: a commit, a date or a name");
     flags.Switch("--json", json_, "print JSON only");
@@ -166,7 +169,8 @@ class DiagnoseVerb : public Verb {
     for (const std::string& file : files_) {
       auto log = diagnosis::ReadLog(file);
       if (log && log->report.events.empty() && IsBinary(log->report)) {
-        log = UnreadableError(fmt::format("{} is not text: no log of a run", log->name));
+        log = ReadRecording(file, log->name);
+        if (log) recordings_.push_back(file);
       }
       if (log) {
         logs.push_back(std::move(*log));
@@ -181,12 +185,23 @@ class DiagnoseVerb : public Verb {
     if (unreadable) {
       d.skipped.push_back("not all logs could be read: " + unreadable->message);
     }
+    if (!d.main && !recordings_.empty() && recordings_.size() == files_.size()) {
+      d.summary = "Memory did not run out while this was recorded.";
+    }
     if (json_) {
+      for (const std::string& closer : Closer()) {
+        d.next.push_back("What filled the memory, line by line: " + closer);
+      }
       output.out() << diagnosis::ToJson(d).dump(2, ' ', false,
                                                 nlohmann::json::error_handler_t::replace)
                    << '\n';
     } else {
-      output.Print(ToDocument(d, explain_));
+      Document document = ToDocument(d, explain_);
+      if (!recordings_.empty()) {
+        document.Add(Paragraph{"What filled the memory, line by line, and what would help:"});
+        for (std::string& closer : Closer()) document.Add(Code{std::move(closer)});
+      }
+      output.Print(document);
     }
     if (d.verdict == Verdict::kGpuMemory || d.verdict == Verdict::kHostMemory) {
       return Exit::kBadNews;
@@ -198,7 +213,29 @@ class DiagnoseVerb : public Verb {
   }
 
  private:
-  std::vector<std::string> files_;
+  // Commands that look at the recordings themselves.
+  std::vector<std::string> Closer() const {
+    std::vector<std::string> commands;
+    for (const std::string& file : recordings_) {
+      commands.push_back("vramcast snapshot " + command::Quote(file));
+    }
+    return commands;
+  }
+
+  // What is no text may be a memory snapshot.
+  static Result<diagnosis::Log> ReadRecording(const std::string& file, const std::string& name) {
+    if (file != "-") {
+      const auto loaded = LoadRecording(file, {});
+      if (loaded) return LogOfRecording(*loaded);
+      if (loaded.error().kind != ErrorKind::kUnreadable) {
+        return tl::make_unexpected(loaded.error());
+      }
+    }
+    return UnreadableError(
+        fmt::format("{} is neither the log of a run nor a memory snapshot", name));
+  }
+
+  std::vector<std::string> files_, recordings_;
   std::string gpu_, revision_;
   bool json_ = false;
   bool explain_ = false;

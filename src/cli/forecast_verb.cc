@@ -8,6 +8,7 @@
 
 #include "cli/calibrate.h"
 #include "cli/flag_table.h"
+#include "cli/forecast_export.h"
 #include "cli/forecast_text.h"
 #include "cli/launch_requests.h"
 #include "cli/model_flags.h"
@@ -47,6 +48,7 @@ class ForecastVerb : public Verb {
   void Declare(FlagTable& flags) override {
     options_.Declare(flags);
     model_.Declare(flags);
+    export_.Declare(flags);
     flags.Switch("--json", json_, "print JSON only");
     flags.Switch("--explain", explain_, "each term, where each input comes from, rules of thumb");
     calibrate_ = flags
@@ -57,7 +59,7 @@ class ForecastVerb : public Verb {
   }
 
   Result<Exit> Run(const std::vector<std::string>& command, Output& output) override {
-    if (model_.given()) return model_.Run(json_, explain_, output);
+    if (model_.given()) return model_.Run(export_, json_, explain_, output);
     if (auto unused = model_.CheckUnused(); !unused) return tl::make_unexpected(unused.error());
     std::vector<std::string> notes;
     Result<forecast::Request> base = options_.Request(&notes);
@@ -67,6 +69,12 @@ class ForecastVerb : public Verb {
     Result<std::vector<OneForecast>> all = MakeAll(command, *base);
     if (!all) return tl::make_unexpected(all.error());
     const OneForecast& decisive = Decisive(*all);
+    if (export_.wanted()) {
+      const forecast::Request& request = decisive.launch ? decisive.launch->request : *base;
+      if (Status status = export_.Write(forecast::Record(request)); !status) {
+        return tl::make_unexpected(status.error());
+      }
+    }
     if (json_) {
       PrintJson(*all, decisive, notes, output);
     } else {
@@ -152,6 +160,7 @@ class ForecastVerb : public Verb {
 
   NanochatOptions options_;
   ModelFlags model_;
+  ForecastExport export_;
   bool json_ = false;
   bool explain_ = false;
   std::optional<Flag> calibrate_;

@@ -125,7 +125,8 @@ Status ModelFlags::CheckUnused() const {
   return {};
 }
 
-Result<Exit> ModelFlags::Run(bool json, bool explain, Output& output) const {
+Result<Exit> ModelFlags::Run(const ForecastExport& to, bool json, bool explain,
+                             Output& output) const {
   models::ModelRequest request;
   Result<models::ModelConfig> config = ReadModel(model_, &request.origin);
   if (!config) return tl::make_unexpected(config.error());
@@ -184,6 +185,11 @@ Result<Exit> ModelFlags::Run(bool json, bool explain, Output& output) const {
 
   Result<forecast::Forecast> forecast = models::Make(request);
   if (!forecast) return tl::make_unexpected(forecast.error());
+  if (to.wanted()) {
+    if (status = to.Write(models::Record(request)); !status) {
+      return tl::make_unexpected(status.error());
+    }
+  }
   for (std::string& note : notes) forecast->warnings.push_back(std::move(note));
   if (json) {
     output.out() << forecast::ToJson(*forecast).dump(2, ' ', false,

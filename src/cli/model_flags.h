@@ -7,12 +7,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/forecast_export.h"
 #include "cli/verb.h"
-
-namespace CLI {
-class App;
-class Option;
-}  // namespace CLI
 
 namespace vramcast::cli {
 
@@ -27,8 +23,9 @@ class ModelFlags {
   bool given() const { return !model_.empty(); }
   // Usage error if a flag was given that means nothing without --model, with nanochat's own flag.
   Status CheckUnused() const;
-  // Forecasts and prints. Usage error for flags that no model's training has.
-  Result<Exit> Run(bool json, bool explain, Output& output) const;
+  // Forecasts, writes the files that `to` names, and prints. Usage error for flags that no model's
+  // training has.
+  Result<Exit> Run(const ForecastExport& to, bool json, bool explain, Output& output) const;
 
  private:
   std::string Shared(const char* name, const char* otherwise) const;

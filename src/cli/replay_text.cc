@@ -6,6 +6,7 @@
 #include "analysis/json.h"
 #include "base/text.h"
 #include "cli/replay_view.h"
+#include "command/quote.h"
 
 namespace vramcast::cli {
 namespace {
@@ -221,9 +222,8 @@ Document ReplayDocument(const LoadedRecording& loaded, const ReplayView& view) {
   if (!view.search) {
     document.Add(Paragraph{died ? "Which allocator settings would save it:"
                                 : "Which allocator settings would do with least:"});
-    document.Add(Code{
-        fmt::format("vramcast replay {}{} --search", view.file,
-                    view.spec.total ? fmt::format(" --total {}", view.spec.total->count()) : "")});
+    document.Add(
+        Code{fmt::format("vramcast replay {}{} --search", command::Quote(view.file), view.asked)});
   }
   return document;
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "analysis/record.h"
 #include "analysis/whatif.h"
@@ -11,6 +12,7 @@
 #include "cli/recording_input.h"
 #include "cli/replay_view.h"
 #include "cli/verbs.h"
+#include "command/quote.h"
 #include "gpu/card.h"
 #include "snapshot/write.h"
 
@@ -75,6 +77,7 @@ class ReplayVerb : public Verb {
           "backend:cudaMallocAsync is the driver's allocator, which PyTorch's settings do not "
           "reach: what it would do cannot be played");
     }
+    view_.asked = Asked();
     view_.what_if = view_.spec.total.has_value() || torch || conf_option_->Given() || view_.scale ||
                     view_.search;
     if (!with_.empty()) {
@@ -105,6 +108,18 @@ class ReplayVerb : public Verb {
   }
 
  private:
+  // As it was given, but for the settings, which a search tries itself.
+  std::string Asked() const {
+    const std::pair<const char*, const std::string*> flags[] = {
+        {"--gpu", &gpu_},     {"--total", &total_},       {"--other-processes", &other_},
+        {"--torch", &torch_}, {"--scale-batch", &scale_}, {"--with", &with_}};
+    std::string text;
+    for (const auto& [flag, value] : flags) {
+      if (!value->empty()) text += fmt::format(" {} {}", flag, command::Quote(*value));
+    }
+    return text;
+  }
+
   Status ReadDevice() {
     if (!gpu_.empty() && !total_.empty()) return UsageError("--gpu and --total exclude each other");
     if (!gpu_.empty()) {
@@ -215,13 +230,7 @@ class ReplayVerb : public Verb {
     if (!view_.what_if) return WriteFile(write_, snapshot::WriteSnapshot(*loaded.recording));
     // The recording's strings and stacks with the replay's devices.
     std::swap(loaded.recording->devices, written_);
-    RecordedSettings recorded;
-    recorded.conf = FormatAllocConf(view_.settings);
-    recorded.max_split_size = view_.settings.max_split_size;
-    recorded.expandable_segments = view_.settings.expandable_segments;
-    recorded.garbage_collection_threshold = view_.settings.garbage_collection_threshold;
-    recorded.roundup_power2_divisions = view_.settings.roundup_power2_divisions;
-    std::optional<RecordedSettings> settings = std::move(recorded);
+    std::optional<RecordedSettings> settings = AsRecorded(view_.settings);
     std::swap(loaded.recording->settings, settings);
     Generation generation = {{view_.settings.torch.major, view_.settings.torch.minor},
                              {view_.settings.torch.major, view_.settings.torch.minor}};

@@ -30,6 +30,7 @@ struct DeviceRun {
 struct ReplayView {
   std::string file;
   std::string card;      // the name of --gpu
+  std::string asked;     // the flags that made the what-if, " --total 9GiB …", for a next command
   bool what_if = false;  // false: only the recording itself was played
   bool explain = false;
   std::optional<double> scale;

@@ -88,7 +88,8 @@ void Describe(const Job& job, const Request& request, Forecast* forecast) {
 Recording RecordJob(const Job& job) {
   Recording recording;
   recording.trace = WriteProgram(job);
-  recording.run = Play(recording.trace, SettingsOf(job));
+  recording.settings = SettingsOf(job);
+  recording.run = Play(recording.trace, recording.settings);
   return recording;
 }
 

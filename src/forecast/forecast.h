@@ -153,6 +153,7 @@ Result<Forecast> Make(const Request& request);
 // What the forecast was played from, for `replay` and for tests.
 struct Recording {
   Trace trace;
+  AllocatorSettings settings;
   Run run;
 };
 Result<Recording> Record(const Request& request);

@@ -166,4 +166,15 @@ Result<forecast::Forecast> Make(const ModelRequest& request) {
   return made;
 }
 
+Result<forecast::Recording> Record(const ModelRequest& request) {
+  if (Status status = Validate(request.config, request.options); !status) {
+    return tl::make_unexpected(status.error());
+  }
+  forecast::Recording recording;
+  recording.trace = WriteProgram(request.config, request.options, MachineOf(request.card)).trace;
+  recording.settings = request.allocator;
+  recording.run = Play(recording.trace, recording.settings);
+  return recording;
+}
+
 }  // namespace vramcast::models

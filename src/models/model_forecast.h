@@ -29,4 +29,7 @@ struct ModelRequest {
 // than a gpt2 has), or a shape beyond what any machine holds.
 Result<forecast::Forecast> Make(const ModelRequest& request);
 
+// What it was played from.
+Result<forecast::Recording> Record(const ModelRequest& request);
+
 }  // namespace vramcast::models
