@@ -111,5 +111,33 @@ TEST_F(RecordingTest, TheNextCommandKeepsTheWhatIf) {
   EXPECT_THAT(replay.out, HasSubstr("vramcast replay " + what_if + " --search")) << replay.err;
 }
 
+// A snapshot as PyTorch writes it, in JSON: one tensor made by line 3 of `file`.
+std::string SnapshotOf(const std::string& file) {
+  const nlohmann::json frame = {{"name", "forward"}, {"filename", file}, {"line", 3}};
+  const nlohmann::json event = {{"action", "alloc"}, {"addr", 139637976727552}, {"size", 4096},
+                                {"stream", 0},       {"frames", {frame}},       {"time_us", 5}};
+  return nlohmann::json{{"segments", nlohmann::json::array()}, {"device_traces", {{event}}}}.dump();
+}
+
+TEST(SnapshotSource, TheLineThatAllocatesIsShownWhereItsFileIsThere) {
+  const ScratchFolder folder;
+  const std::string model =
+      folder.Write("model.py", "class MLP:\n  def forward(self, x):\n    x = self.c_fc(x)\n");
+  const std::string file = folder.Write("snapshot.json", SnapshotOf(model));
+  EXPECT_THAT(RunVramcast({"snapshot", file}).out, HasSubstr("x = self.c_fc(x)"));
+  const nlohmann::json read = RunVramcast({"snapshot", file, "--json"}).Json();
+  EXPECT_EQ(read["devices"][0]["composition"][0]["code"], "x = self.c_fc(x)");
+}
+
+TEST(SnapshotSource, NoOtherFilesAreOpened) {
+  const ScratchFolder folder;
+  const std::string secret = folder.Write("secret.txt", "a\nb\nc\n");
+  for (const std::string& path : {secret, std::string("/dev/zero"), folder.path() + "/gone.py"}) {
+    const std::string file = folder.Write("snapshot.json", SnapshotOf(path));
+    const Outcome read = RunVramcast({"snapshot", file, "--json"});
+    EXPECT_FALSE(read.Json()["devices"][0]["composition"][0].contains("code")) << path;
+  }
+}
+
 }  // namespace
 }  // namespace vramcast::tests

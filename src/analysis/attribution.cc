@@ -171,6 +171,7 @@ Attribution::StackFacts Attribution::RowOf(std::span<const FrameId> stack,
     }
     if (!category) category = fact.category;
   }
+  row.frame = line;
   if (line != nullptr) {
     row.line = FrameText(*line) + (compiled ? " (compiled)" : "");
   } else if (compiled) {
@@ -205,7 +206,7 @@ Attribution::Attribution(const Recording& recording) : recording_(recording) {
   // Where other allocations have Python's frames, one without comes from a thread of C++.
   const StackFacts none = {
       has_python ? "no Python frames: backward, or another thread of C++" : "without a stack",
-      "not recorded", has_python ? Category::kGradients : Category::kOther};
+      nullptr, "not recorded", has_python ? Category::kGradients : Category::kOther};
   for (uint32_t s = 0; s < count; ++s) {
     if (recording.stacks[StackId{s}].empty()) rows_[s] = none;
   }

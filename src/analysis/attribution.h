@@ -20,6 +20,8 @@ class Attribution {
   // "nanochat/gpt.py:123 forward": the innermost line that belongs neither to PyTorch nor to a
   // library that only passes tensors on; "backward: MmBackward0" in autograd's threads.
   const std::string& Line(StackId stack) const { return rows_[Row(stack)].line; }
+  // The frame that Line() names; null where it names none.
+  const Frame* LineFrame(StackId stack) const { return rows_[Row(stack)].frame; }
   // "mm" from C++ frames, "torch.nn.functional linear" from Python's; or "not recorded".
   const std::string& Operator(StackId stack) const { return rows_[Row(stack)].op; }
   Category CategoryOf(StackId stack) const { return rows_[Row(stack)].category; }
@@ -30,6 +32,7 @@ class Attribution {
  private:
   struct StackFacts {
     std::string line;
+    const Frame* frame = nullptr;
     std::string op;
     Category category = Category::kOther;
   };

@@ -95,6 +95,7 @@ json ToJson(const std::vector<Share>& shares, size_t top) {
                     {"bytes", share.bytes.count()},
                     {"blocks", share.blocks},
                     {"largest_bytes", share.largest.count()}});
+    if (!share.code.empty()) list.back()["code"] = share.code;
   }
   return list;
 }

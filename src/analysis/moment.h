@@ -43,6 +43,7 @@ struct Share {
   Category category = Category::kOther;  // of the largest block in it
   StackId stack;                         // of the largest block in it
   Bytes largest;
+  std::string code;  // the text of its line, where somebody looked it up
 };
 // Largest first.
 std::vector<Share> GroupBlocks(const std::vector<LiveBlock>& blocks, const DeviceRecording& device,

@@ -40,7 +40,7 @@ void AddShares(const std::vector<Share>& shares, size_t top, Document* document)
     const Share& share = shares[i];
     table.rows.push_back({FormatBytes(share.bytes), Percent(share.bytes, sum),
                           WithThousands(share.blocks), std::string(CategoryName(share.category)),
-                          share.name});
+                          share.code.empty() ? share.name : share.name + ": " + share.code});
   }
   document->Add(table);
   if (shares.size() > top) {

@@ -7,6 +7,7 @@
 
 #include "analysis/whatif.h"
 #include "base/text.h"
+#include "cli/source_line.h"
 
 namespace vramcast::cli {
 namespace {
@@ -101,6 +102,16 @@ void AddRemedies(const LoadedRecording& loaded, DeviceView* view) {
   }
 }
 
+// What stands on the line that each share is named by, as far as its file is on this machine.
+void LookUpCode(const LoadedRecording& loaded, std::vector<Share>* shares) {
+  SourceLines sources;
+  for (Share& share : *shares) {
+    const Frame* frame = loaded.attribution->LineFrame(share.stack);
+    if (frame == nullptr || loaded.attribution->Line(share.stack) != share.name) continue;
+    share.code = sources.Text(std::string(loaded.recording->strings[frame->file]), frame->line);
+  }
+}
+
 }  // namespace
 
 Result<DeviceView> ViewDevice(const LoadedRecording& loaded, size_t device,
@@ -122,6 +133,8 @@ Result<DeviceView> ViewDevice(const LoadedRecording& loaded, size_t device,
     view.lost = EraseLost(recorded, &end);
     view.not_freed = GroupBlocks(end, recorded, *loaded.attribution, Grouping::kLine);
   }
+  LookUpCode(loaded, &view.shares);
+  LookUpCode(loaded, &view.not_freed);
   view.growth = FindGrowth(recorded, proof.units);
   view.allocated_at_end = loaded.AllocatedAtEnd(device);
   for (const RecordedSegment& segment : recorded.segments) {
