@@ -122,9 +122,9 @@ std::string SnapshotOf(const std::string& file) {
 TEST(SnapshotSource, TheLineThatAllocatesIsShownWhereItsFileIsThere) {
   const ScratchFolder folder;
   const std::string model =
-      folder.Write("model.py", "class MLP:\n  def forward(self, x):\n    x = self.c_fc(x)\n");
+      folder.Write("model.py", "class MLP:\n  def forward(self, x):\n    x = self.c_fc(x)  # up\n");
   const std::string file = folder.Write("snapshot.json", SnapshotOf(model));
-  EXPECT_THAT(RunVramcast({"snapshot", file}).out, HasSubstr("x = self.c_fc(x)"));
+  EXPECT_THAT(RunVramcast({"snapshot", file}).out, HasSubstr("forward: x = self.c_fc(x)\n"));
   const nlohmann::json read = RunVramcast({"snapshot", file, "--json"}).Json();
   EXPECT_EQ(read["devices"][0]["composition"][0]["code"], "x = self.c_fc(x)");
 }

@@ -12,6 +12,9 @@ constexpr size_t kLongest = 100;
 
 std::string Shortened(std::string line) {
   line.erase(0, line.find_first_not_of(" \t"));
+  // A comment behind the code says too much here; a # within a string stays.
+  const size_t comment = line.find(" #");
+  if (comment != std::string::npos && line.find_first_of("\"'") > comment) line.resize(comment);
   while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
   const bool plain =
       std::none_of(line.begin(), line.end(), [](unsigned char c) { return c < 0x20 || c > 0x7e; });

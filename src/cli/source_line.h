@@ -11,9 +11,9 @@ namespace vramcast::cli {
 
 class SourceLines {
  public:
-  // The line (counted from 1) without its indentation, shortened to 100 bytes; empty where there is
-  // no such file or line. Only regular files named *.py of at most 4 MiB are opened: the path comes
-  // from a file that somebody else may have written.
+  // The line (counted from 1) without its indentation and comment, shortened to 100 bytes; empty
+  // where there is no such file or line. Only regular files named *.py of at most 4 MiB are opened:
+  // the path comes from a file that somebody else may have written.
   const std::string& Text(const std::string& path, uint64_t line);
 
  private:
