@@ -133,7 +133,12 @@ nlohmann::json TrialsJson(const dryrun::LargestBatch& found) {
   return tried;
 }
 
+Paragraph StoppedSearch() {
+  return {"Stopped from outside: larger sizes may live too.", Tone::kWarning};
+}
+
 void AddTrials(const dryrun::LargestBatch& found, Document* document) {
+  if (found.trials.empty()) return;
   Table table;
   table.header = {"batch", "", "allocated", "device"};
   table.right_aligned = {true, false, true, true};

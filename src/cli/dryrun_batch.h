@@ -16,6 +16,8 @@
 
 namespace vramcast::cli {
 
+constexpr auto kInterrupted = static_cast<Exit>(130);  // stopped from outside, as shells say it
+
 // The device batch sizes that a command of nanochat's accepts, ascending; empty: any, or not known.
 std::vector<int64_t> AcceptedBatches(const dryrun::Request& request);
 
@@ -27,6 +29,7 @@ Result<dryrun::LargestBatch> FindExactly(const forecast::Fit& fit, const forecas
                                          const std::string& folder, Output& output);
 
 nlohmann::json TrialsJson(const dryrun::LargestBatch& found);
+Paragraph StoppedSearch();  // what to say of a search that was asked to stop
 void AddTrials(const dryrun::LargestBatch& found, Document* document);
 
 }  // namespace vramcast::cli

@@ -26,8 +26,7 @@ using dryrun::DryRun;
 using dryrun::RankResult;
 
 constexpr const char* kDefaultCard = "H100";
-constexpr auto kInterrupted = static_cast<Exit>(130);  // as shells say it
-constexpr int kDefaultVocabulary = 32768;              // nanochat's since January 2026
+constexpr int kDefaultVocabulary = 32768;  // nanochat's since January 2026
 
 std::string Exact(Bytes size) { return fmt::format("{:.2f} MiB", size.mib()); }
 
@@ -250,21 +249,26 @@ class DryrunVerb : public Verb {
         answer["device_batch_size"] = found->batch;
         answer["command"] = found->command;
       }
+      answer["interrupted"] = found->interrupted;
       output.out() << answer.dump(2) << '\n';
     } else {
       Document document;
       AddTrials(*found, &document);
+      if (found->interrupted) document.Add(StoppedSearch());
       if (found->batch > 0) {
-        document.Add(
-            Paragraph{fmt::format("The largest that lives: {}", found->batch), Tone::kGood});
+        document.Add(Paragraph{
+            fmt::format("The largest {}: {}", found->interrupted ? "known to live" : "that lives",
+                        found->batch),
+            Tone::kGood});
         document.Add(Code{found->command});
-      } else {
+      } else if (!found->interrupted) {
         document.Add(Paragraph{
             fmt::format("Not even a batch of {} lives on this card.", found->trials.back().batch),
             Tone::kBad});
       }
       output.Print(document);
     }
+    if (found->interrupted) return kInterrupted;
     return found->batch > 0 ? Exit::kYes : Exit::kBadNews;
   }
 

@@ -75,6 +75,7 @@ class FitVerb : public Verb {
       auto found = FindExactly(*fit, *request, *revision, options_.checkout(), output);
       if (!found) return tl::make_unexpected(found.error());
       exact = std::move(*found);
+      if (exact->interrupted) return Stopped(*exact, output);
       if (Status status = TakeExact(*exact, *request, &*fit); !status) {
         return tl::make_unexpected(status.error());
       }
@@ -167,6 +168,26 @@ class FitVerb : public Verb {
       output.Print(document);
     }
     return Exit::kYes;
+  }
+
+  // No answer, since the forecast was not wanted and the exact one is not known.
+  Result<Exit> Stopped(const dryrun::LargestBatch& exact, Output& output) const {
+    if (json_) {
+      output.out() << nlohmann::json{{"schema", "vramcast.fit"},
+                                     {"version", 1},
+                                     {"device_batch_size", nullptr},
+                                     {"command", nullptr},
+                                     {"interrupted", true},
+                                     {"exact", {{"candidates", TrialsJson(exact)}}}}
+                          .dump(2)
+                   << '\n';
+    } else {
+      Document document;
+      AddTrials(exact, &document);
+      document.Add(StoppedSearch());
+      output.Print(document);
+    }
+    return kInterrupted;
   }
 
   // What running it showed, in place of what was forecast.

@@ -60,6 +60,7 @@ Result<std::vector<Trial>> Search(std::span<const int64_t> sizes, int64_t first,
     const auto trial = run(any ? at : sizes[static_cast<size_t>(at)]);
     if (!trial) return tl::make_unexpected(trial.error());
     trials.push_back(*trial);
+    if (trial->interrupted) break;
     (trial->fits ? lives : dies) = at;
     if (lives != below && dies != above) {
       at = lives + (dies - lives) / 2;
@@ -89,8 +90,13 @@ Result<LargestBatch> FindLargestBatch(const Request& request, const BatchSearch&
     trial.command.insert(trial.command.end(), search.append.begin(), search.append.end());
     const auto result = Execute(trial, progress);
     if (!result) return tl::make_unexpected(result.error());
-    Trial answer{batch, true, {}, {}};
+    Trial answer{batch, true, {}, {}, false};
     for (const RankResult& rank : result->ranks) {
+      if (rank.interrupted) {
+        answer.fits = false;
+        answer.interrupted = true;
+        return answer;
+      }
       if (rank.oom) answer.fits = false;
       if (!rank.oom && rank.exit_code != 0) {
         return MachineError(
@@ -107,6 +113,8 @@ Result<LargestBatch> FindLargestBatch(const Request& request, const BatchSearch&
   if (!trials) return tl::make_unexpected(trials.error());
   LargestBatch largest;
   largest.trials = std::move(*trials);
+  largest.interrupted = !largest.trials.empty() && largest.trials.back().interrupted;
+  if (largest.interrupted) largest.trials.pop_back();
   for (const Trial& trial : largest.trials) {
     if (trial.fits) largest.batch = std::max(largest.batch, trial.batch);
   }

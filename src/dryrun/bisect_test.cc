@@ -17,7 +17,7 @@ using ::testing::ElementsAre;
 RunTrial CardFor(int64_t largest, std::vector<int64_t>* tried) {
   return [=](int64_t batch) -> Result<Trial> {
     tried->push_back(batch);
-    return Trial{batch, batch <= largest, Bytes(batch), Bytes(batch)};
+    return Trial{batch, batch <= largest, Bytes(batch), Bytes(batch), false};
   };
 }
 
@@ -68,6 +68,19 @@ TEST(BisectTest, NothingLives) {
 TEST(BisectTest, AnErrorEndsTheSearch) {
   EXPECT_FALSE(
       Search({}, 4, [](int64_t) -> Result<Trial> { return MachineError("the program fails"); }));
+}
+
+TEST(BisectTest, ATrialThatIsStoppedEndsTheSearch) {
+  std::vector<int64_t> tried;
+  const auto trials = Search(kPowers, 8, [&](int64_t batch) -> Result<Trial> {
+    tried.push_back(batch);
+    const bool stopped = batch == 16;
+    return Trial{batch, !stopped, Bytes(batch), Bytes(batch), stopped};
+  });
+  ASSERT_TRUE(trials);
+  EXPECT_THAT(tried, ElementsAre(8, 16));
+  EXPECT_TRUE(trials->back().interrupted);
+  EXPECT_EQ(Best(*trials), 8);
 }
 
 RC_GTEST_PROP(BisectTest, FindsTheLargestWithoutTryingTwice, ()) {
