@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "dryrun/scratch.h"
 #include "supervise/child.h"
 
 extern char** environ;
@@ -115,6 +116,7 @@ Result<Ending> RunProgram(const std::vector<std::string>& arguments, const Envir
   options.environment.assign(environment.begin(), environment.end());
   options.output_to_stderr = output_to_error;
   options.grace = kPatience;
+  options.scratch = Scratch::Alive();
   const auto ended = supervise::RunChild(options, {});
   if (!ended) return MachineError(ended.error().message);
   Ending ending;

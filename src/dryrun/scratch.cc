@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -18,6 +19,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "vramcast-dryrun-";
+
+std::vector<std::string>& Folders() {
+  static auto* folders = new std::vector<std::string>;
+  return *folders;
+}
 
 void ClearLeftovers(const fs::path& base) {
   std::error_code ignored;
@@ -47,10 +53,16 @@ Result<Scratch> Scratch::Make() {
   return Scratch(name);
 }
 
+Scratch::Scratch(fs::path path) : path_(std::move(path)) { Folders().push_back(path_.string()); }
+
 Scratch::~Scratch() {
+  if (path_.empty()) return;
   std::error_code ignored;
-  if (!path_.empty()) fs::remove_all(path_, ignored);
+  fs::remove_all(path_, ignored);
+  std::erase(Folders(), path_.string());
 }
+
+std::vector<std::string> Scratch::Alive() { return Folders(); }
 
 Scratch::Scratch(Scratch&& other) noexcept : path_(std::exchange(other.path_, {})) {}
 

@@ -1,8 +1,11 @@
-// A folder for what a run needs only while it lasts. Its name carries this process's id, so that a
-// later run can clear what one that was ended by force left.
+// A folder for what a run needs only while it lasts. A child's guardian removes it if this process
+// is killed; should that be killed too, the name carries this process's id, so that a later run
+// can.
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -17,8 +20,10 @@ class Scratch {
 
   const std::filesystem::path& path() const { return path_; }
 
+  static std::vector<std::string> Alive();  // all folders that this process has at the moment
+
  private:
-  explicit Scratch(std::filesystem::path path) : path_(std::move(path)) {}
+  explicit Scratch(std::filesystem::path path);
 
   std::filesystem::path path_;
 };
