@@ -111,6 +111,26 @@ class Behaviour(unittest.TestCase):
         self.assertEqual(names, ["model_init", "first_forward", "first_backward",
                                  "first_optimizer_step", "train_step"])
 
+    def test_the_first_step_is_the_first_step_alone(self):
+        _, answer = dryrun(*small_gpt())
+        peaks = {phase["name"]: phase["peak_allocated_bytes"] for phase in answer["phases"]}
+        # The optimizer has neither its two moments nor its ten step counters yet, and autograd's
+        # thread takes its workspace only for the product that follows.
+        self.assertEqual(peaks["first_backward"], EAGER - 2 * PARAMETERS - 10 * 512 - 2**25)
+        self.assertEqual(peaks["train_step"], EAGER)
+        steps = answer["ranks"][0]["step_peak_allocated_bytes"]
+        self.assertEqual(steps[:3], [peaks["first_backward"], EAGER, EAGER])
+
+    def test_an_optimizer_that_never_steps_does_not_hide_the_steps(self):
+        program = ("import torch; layer = torch.nn.Linear(512, 512, device='cuda'); "
+                   "unused = torch.optim.SGD(layer.parameters()); "
+                   "used = torch.optim.SGD(layer.parameters())\n"
+                   "for _ in range(9):\n"
+                   "  layer(torch.zeros(1, 512, device='cuda')).sum().backward(); used.step()")
+        done, answer = dryrun(PYTHON, "-c", program)
+        self.assertEqual(done.returncode, 0, done.stderr[-3000:])
+        self.assertTrue(answer["ranks"][0]["stable"])
+
     def test_a_card_too_small_gives_pytorchs_own_message(self):
         done, answer = dryrun(*small_gpt(), gpu="1GiB")
         self.assertEqual(done.returncode, 1)
@@ -226,7 +246,29 @@ class Behaviour(unittest.TestCase):
             _, error = child.communicate(timeout=60)
             for process in processes:
                 self.assertTrue(ends(process), f"process {process} lives on")
+            for _ in range(100):  # after a kill, the guardian clears up when all have ended
+                if not os.listdir(folder):
+                    break
+                time.sleep(0.1)
             return child.returncode, error, os.listdir(folder)
+
+    def test_stopping_the_search_for_a_batch_tells_what_is_known(self):
+        program = ("import sys, time, torch; torch.zeros(1, device='cuda'); "
+                   "size = int(sys.argv[1].split('=')[1]); print(size, flush=True); "
+                   "time.sleep(600 if size > 8 else 0)")
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "train.py")
+            with open(path, "w") as file:
+                file.write(program)
+            child = subprocess.Popen(
+                [VRAMCAST, "dryrun", "--bisect-batch", "--", PYTHON, path, "--batch-size=8"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.assertEqual([child.stdout.readline() for _ in range(2)], ["8\n", "16\n"])
+            child.send_signal(signal.SIGTERM)
+            output, error = child.communicate(timeout=60)
+            self.assertEqual(child.returncode, 130, error)
+            self.assertIn("Stopped from outside", output)
+            self.assertIn("--batch-size=8", output)
 
     def test_stopping_leaves_nothing_behind(self):
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -235,12 +277,16 @@ class Behaviour(unittest.TestCase):
                 self.assertEqual(code, 130, error)
                 self.assertEqual(left, [])
 
-    def test_killing_it_leaves_no_process_and_the_next_run_clears_up(self):
+    def test_killing_it_leaves_nothing_behind(self):
         code, _, left = self.stopped_by(signal.SIGKILL)
         self.assertEqual(code, -signal.SIGKILL)
-        self.assertEqual(len(left), 1)
+        self.assertEqual(left, [])
+
+    def test_clears_up_after_one_that_was_killed_with_all_its_helpers(self):
+        with subprocess.Popen(["true"]) as gone:
+            pass
         with tempfile.TemporaryDirectory() as folder:
-            os.mkdir(os.path.join(folder, left[0]))
+            os.mkdir(os.path.join(folder, f"vramcast-dryrun-{gone.pid}-abcdef"))
             dryrun(PYTHON, "-c", "import torch", TMPDIR=folder)
             self.assertEqual(os.listdir(folder), [])
 

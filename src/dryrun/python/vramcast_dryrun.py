@@ -168,7 +168,7 @@ class Observer:
             return
         self.finished = True
         self.fold()
-        if self.step_peak and self.phases.stepped:
+        if self.phases.step_open:
             self.steps.append(self.step_peak)
         snapshot = os.environ.get("VRAMCAST_SNAPSHOT")
         if snapshot and self.torch.cuda.is_initialized():

@@ -3,6 +3,7 @@ Only functions that PyTorch or nanochat call from Python are watched; nothing in
 
 import functools
 import inspect
+import weakref
 
 # module -> {function or Class.method: phase}
 NANOCHAT = {
@@ -19,7 +20,8 @@ class Phases:
     def __init__(self, enter):
         self.enter = enter  # called with the name of each phase that begins
         self.stack = ["model_init"]
-        self.stepped = False  # an optimizer step has ended
+        self.stepped = False  # the first optimizer step has ended
+        self.step_open = False  # some optimizers have taken the current step
 
     @property
     def current(self):
@@ -118,18 +120,37 @@ def install(torch, after_import, phases, on_step):
         finally:
             phases.training("first_forward")
 
+    # A step has ended when all optimizers have taken it. Where one never steps, or only now and then,
+    # it has ended when one that took it begins again.
+    alive = weakref.WeakSet()
     seen = set()
 
+    def step_is_over():
+        seen.clear()
+        phases.stepped = True
+        phases.step_open = False
+        on_step()
+
     def step_begins(optimizer, arguments, more):
-        if id(optimizer) in seen:  # every optimizer has stepped once
-            seen.clear()
-            phases.stepped = True
-            on_step()
-        seen.add(id(optimizer))
+        if id(optimizer) in seen:
+            step_is_over()
         phases.training("first_optimizer_step")
 
     def step_ends(optimizer, arguments, more):
+        seen.add(id(optimizer))
+        phases.step_open = True
+        if all(id(one) in seen for one in alive):
+            step_is_over()
         phases.training("first_forward")
+
+    original_init = torch.optim.Optimizer.__init__
+
+    @functools.wraps(original_init)
+    def made(self, *arguments, **more):
+        original_init(self, *arguments, **more)
+        alive.add(self)
+
+    torch.optim.Optimizer.__init__ = made
 
     torch.nn.Module.train = train
     torch.autograd.backward = timed_backward
