@@ -4,12 +4,14 @@ usage: dryrun_reruns.py [--python PYTHON] [--only ID,…] [--table] VRAMCAST RES
 
 NANOCHAT_DIR names a clone of nanochat with its history (bare or not), VRAMCAST_DATA the folder of
 measured-runs (default: ../shared beside the checkout). RESULTS is a file of JSON lines: a run that
-is in it is not run again, so that the work can be interrupted; --table prints all of it. Small
-models come first. What cannot be had is left out: CORE's data, checkpoints to resume from."""
+is in it is not run again, so that the work can be interrupted, and records of the same code,
+command and card share one; --table prints all of it. Small models come first. What cannot be had
+is left out: CORE's data, checkpoints to resume from."""
 
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -24,9 +26,21 @@ def records(data):
         return [json.loads(line) for line in file]
 
 
-def can_be_run(record):
-    return (record["in_scope"] and record["kind"] == "max_memory_allocated" and record["value_mib"]
-            and record["stage"] == "base" and record["depth"] and record["device_batch_size"])
+def why_not(record):
+    """Why a record cannot be run again; None if it can."""
+    if record["kind"].startswith("torch.npu") or record["kind"].startswith("unspecified peak"):
+        return "not an NVIDIA card"
+    if record["kind"] != "max_memory_allocated":
+        return f"no peak of PyTorch's: {record['kind']}"
+    if not record["value_mib"] or not record["depth"] or not record["device_batch_size"]:
+        return "the peak, the depth or the batch is not told"
+    if record["stage"] != "base":
+        return "goes on from a checkpoint, or is no run of nanochat's own script"
+    if not record["in_scope"]:
+        return "goes on from a checkpoint"
+    if record["tier"] == "C":
+        return "a fork whose code is not known"
+    return None
 
 
 def size(record):
@@ -48,6 +62,12 @@ class Checkouts:
         return subprocess.run(self.git + words, check=True, capture_output=True,
                               text=True).stdout.strip()
 
+    def code(self, commit):
+        """Names what can decide the peak; commits that change only texts share it."""
+        return subprocess.run(self.git + ["rev-parse", f"{commit}:nanochat",
+                                          f"{commit}:scripts/base_train.py"], check=True,
+                              capture_output=True, text=True).stdout.split()
+
     def get(self, revision):
         commit = self.commit(revision)
         path = os.path.join(self.folder, commit[:7])
@@ -59,30 +79,51 @@ class Checkouts:
                 files.extractall(part)
             archive.wait()
             os.rename(part, path)
-        return path
+        return path, self.code(commit)
+
+
+def printed(record, flag):
+    """The value of a flag in the command that a report quotes."""
+    told = re.search(rf"--{flag.replace('_', '[-_]')}=(\d+)", record["verbatim"] or "")
+    return int(told.group(1)) if told else None
+
+
+def short_iterations(record):
+    """A run of a few steps may end before the peak of later ones; longer ones need no number."""
+    steps = printed(record, "num_iterations")
+    return steps if steps is not None and steps <= 6 else None
+
+
+def by_torchrun(record):
+    return (record["world_size"] > 1 or record["launcher"] == "torchrun"
+            or record["launcher"] is None and "torchrun" in (record["verbatim"] or ""))
 
 
 def command_of(record, checkout):
     """The launch command, in the spelling of that revision."""
     with open(os.path.join(checkout, "scripts", "base_train.py")) as file:
         script = file.read()
-    dashes = "--device-batch-size" in script
+    # Until January 2026 a configurator took assignments; for some weeks argparse had underscores.
+    dashes = '"--device-batch-size"' in script
+    argparse = '"--device' in script
     words = []
 
     def add(name, value):
         if value is None:
             return
-        known = f'"--{name}"' in script if dashes else f"\n{name.replace('-', '_')} =" in script
+        spelling = name if dashes else name.replace("-", "_")
+        known = f'"--{spelling}"' in script if argparse else f"\n{spelling} =" in script
         if known:
-            words.append(f"--{name if dashes else name.replace('-', '_')}={value}")
+            words.append(f"--{spelling}={value}")
 
     tokens = record["device_batch_size"] * record["max_seq_len"] * record["world_size"]
     add("depth", record["depth"])
     add("max-seq-len", record["max_seq_len"])
     add("device-batch-size", record["device_batch_size"])
-    add("total-batch-size", record["total_batch_size"])
+    add("total-batch-size", record["total_batch_size"] or printed(record, "total_batch_size"))
     add("window-pattern", record["window_pattern"])
     add("head-dim", record["head_dim"])
+    add("num-iterations", short_iterations(record))
     if record["model_dim"] and record["model_dim"] != 64 * record["depth"]:
         add("aspect-ratio", record["model_dim"] // record["depth"])
     if record["fp8"] and '"--fp8"' in script:
@@ -90,9 +131,10 @@ def command_of(record, checkout):
     # Evaluations before the first step and after the second, as short as they can be.
     add("eval-every", 2)
     add("eval-tokens", tokens)
-    add("core-metric-every", -1 if dashes else 10**9)
-    add("sample-every", -1 if dashes else 10**9)
-    if record["world_size"] == 1 and record["launcher"] != "torchrun":
+    for name in ("core-metric-every", "sample-every"):  # some revisions know no "never"
+        never = f"{name.replace('-', '_')} > 0" in script
+        add(name, -1 if never else 10**9)
+    if not by_torchrun(record):
         return ["python", "-m", "scripts.base_train"] + words
     return (["torchrun", "--standalone", f"--nproc_per_node={record['world_size']}", "-m",
              "scripts.base_train", "--"] + words)
@@ -119,9 +161,8 @@ class Runner:
             os.rename(part, folder)
         return folder
 
-    def run(self, record, checkout):
-        command = command_of(record, checkout)
-        words = [self.vramcast, "dryrun", "--json", "--gpu", card_of(record), "--top", "5", "--",
+    def run(self, record, checkout, command):
+        words = [self.vramcast, "dryrun", "--json", "--no-record", "--gpu", card_of(record), "--",
                  *command]
         environment = {**self.environment,
                        "NANOCHAT_BASE_DIR": self.data(record["vocab_size"] or 32768)}
@@ -134,7 +175,8 @@ class Runner:
             answer = json.loads(done.stdout)
             rank = answer["ranks"][0]
             result["mib"] = rank["peak_allocated_bytes"] / 2**20
-            result["phase"] = rank.get("peak_phase")
+            result["phase"] = max(answer["phases"],
+                                  key=lambda phase: phase["peak_allocated_bytes"])["name"]
             result["oom"] = rank["oom"] is not None
             result["steps"] = [s / 2**20 for s in rank["step_peak_allocated_bytes"]]
         if done.returncode not in (0, 1):
@@ -142,24 +184,38 @@ class Runner:
         return result
 
 
+def key_of(record, command, code):
+    return " ".join([*code, card_of(record), str(record["vocab_size"]), *command])
+
+
 def difference(result, record):
     return (result["mib"] / record["value_mib"] - 1) * 100
 
 
-def table(results, known):
+def table(results, records):
     print("| run | tier | code | card | measured, MiB | dry run, MiB | difference |")
     print("|---|---|---|---|---|---|---|")
-    for record in sorted(known.values(), key=lambda r: r["id"]):
-        result = results.get(record["id"])
-        if result is None or "mib" not in result or result["exit_code"] not in (0, 1):
+    reasons = {}
+    for record in sorted(records, key=lambda r: r["id"]):
+        reason, result = why_not(record), results.get(record["id"])
+        if reason is None and result is None:
+            reason = "not run yet"
+        if reason is None and ("mib" not in result or result["exit_code"] not in (0, 1)):
+            reason = f"the dry run ended with exit code {result['exit_code']}"
+        if reason is not None:
+            reasons.setdefault(reason, []).append(record["id"])
             continue
         ranks = f", {record['world_size']} ranks" if record["world_size"] > 1 else ""
         shape = f"d{record['depth']}, {record['device_batch_size']} × {record['max_seq_len']}"
+        fp8 = ", fp8" if record["fp8"] else ""
         peak = "out of memory" if result["oom"] else f"{result['mib']:,.2f}"
         percent = "" if result["oom"] else f"{difference(result, record):+.3f} %"
-        print(f"| {record['id']}: {shape}{ranks} | {record['tier']} | {record['revision']} | "
+        print(f"| {record['id']}: {shape}{ranks}{fp8} | {record['tier']} | {record['revision']} | "
               f"{record['gpu_name'] or 'not told'} | {record['value_mib']:,.2f} | {peak} | "
               f"{percent} |")
+    print("\nNot run again:\n")
+    for reason, names in sorted(reasons.items()):
+        print(f"- {reason}: {', '.join(names)}")
 
 
 def main():
@@ -171,13 +227,14 @@ def main():
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     data = os.environ.get("VRAMCAST_DATA", os.path.join(HERE, "..", "..", "shared"))
-    known = {r["id"]: r for r in records(data) if can_be_run(r)}
+    everything = records(data)
+    known = {r["id"]: r for r in everything if why_not(r) is None}
     results = {}
     if os.path.exists(options.results):
         with open(options.results) as file:
             results = {r["id"]: r for r in map(json.loads, file)}
     if options.table:
-        return table(results, known)
+        return table(results, everything)
     repository = os.environ.get("NANOCHAT_DIR")
     if not repository:
         sys.exit("NANOCHAT_DIR names no clone of nanochat")
@@ -190,10 +247,19 @@ def main():
     for record in sorted(known.values(), key=size):
         if record["id"] in results or (wanted and record["id"] not in wanted):
             continue
-        try:
-            result = runner.run(record, checkouts.get(record["revision"]))
-        except subprocess.TimeoutExpired:
-            result = {"id": record["id"], "exit_code": -1, "error": "took too long"}
+        checkout, code = checkouts.get(record["revision"])
+        command = command_of(record, checkout)
+        key = key_of(record, command, code)
+        same = [r for r in results.values() if r.get("key") == key]
+        if same:
+            result = {**same[0], "id": record["id"]}
+        else:
+            try:
+                result = runner.run(record, checkout, command)
+            except subprocess.TimeoutExpired:
+                result = {"id": record["id"], "exit_code": -1, "error": "took too long"}
+        result["key"] = key
+        results[record["id"]] = result
         text = f"{result['mib']:.2f} MiB" if "mib" in result else result.get("error", "?")[-300:]
         percent = f" {difference(result, record):+.3f} %" if "mib" in result else ""
         print(f"{record['id']}: measured {record['value_mib']:.2f}, dry run {text}{percent}, "

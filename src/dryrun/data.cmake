@@ -15,3 +15,10 @@ set_source_files_properties(
   COMPILE_DEFINITIONS
   "VRAMCAST_DEVICE_LIBRARY=\"$<TARGET_FILE:vramcast_device>\";VRAMCAST_PYTHON_FOLDER=\"${folder}/python\""
   OBJECT_DEPENDS "${CMAKE_BINARY_DIR}/dryrun/libvramcast_device.so;${python_sources}")
+# How long programs are inside the device, measured by itself (bench/device_time.cc).
+option(VRAMCAST_DEVICE_TIMES "let the dry run's device measure its own time")
+if(VRAMCAST_DEVICE_TIMES)
+  target_sources(vramcast_device PRIVATE ${CMAKE_SOURCE_DIR}/bench/device_time.cc)
+  target_compile_options(vramcast_device PRIVATE -finstrument-functions
+                         -finstrument-functions-exclude-file-list=/usr/include,/usr/lib)
+endif()
