@@ -56,6 +56,7 @@ std::optional<Composition> Compose(dryrun::RankResult* rank) {
   if (!used || loaded.recording->devices[*used].trace.events.empty()) return std::nullopt;
   const DeviceRecording& device = loaded.recording->devices[*used];
   const Proof& proof = loaded.proofs[*used];
+  if (proof.run.peak.allocated == Bytes(0)) return std::nullopt;
   const uint32_t at = proof.run.peak.event;
   Composition composition;
   composition.allocated = proof.run.peak.allocated;

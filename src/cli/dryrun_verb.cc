@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
@@ -38,24 +39,26 @@ std::string PhaseLabel(const std::string& name) {
 void AddRank(const DryRun& run, const RankResult& rank, Document* document) {
   document->Add(Title{run.world_size > 1 ? fmt::format("Rank {} of {}", rank.rank, run.world_size)
                                          : std::string("Peak")});
+  const std::string until = rank.phases.empty() ? "." : "; the peaks are those until then.";
   if (rank.oom) {
     document->Add(
         Paragraph{fmt::format("Out of memory in: {}.", PhaseLabel(rank.oom->phase)), Tone::kBad});
     document->Add(Code{rank.oom->message});
   } else if (rank.interrupted) {
-    document->Add(
-        Paragraph{"Stopped from outside; the peaks are those until then.", Tone::kWarning});
+    document->Add(Paragraph{"Stopped from outside" + until, Tone::kWarning});
   } else if (rank.exit_code > 128) {
-    document->Add(Paragraph{fmt::format("The program was killed by signal {}; the peaks are those "
-                                        "until then.",
-                                        rank.exit_code - 128),
-                            Tone::kWarning});
+    document->Add(
+        Paragraph{fmt::format("The program was killed by signal {}{}", rank.exit_code - 128, until),
+                  Tone::kWarning});
   } else if (rank.exit_code != 0) {
-    document->Add(Paragraph{fmt::format("The program ended with exit code {}; the peaks are those "
-                                        "until then.",
-                                        rank.exit_code),
-                            Tone::kWarning});
+    document->Add(
+        Paragraph{fmt::format("The program ended with exit code {}{}", rank.exit_code, until),
+                  Tone::kWarning});
   }
+  if (rank.phases.empty() && !rank.oom) {
+    document->Add(Paragraph{"Nothing is known of its memory: it ended before its first step."});
+  }
+  if (rank.phases.empty()) return;
   Table peaks;
   peaks.right_aligned = {false, true};
   peaks.rows = {{"allocated (max_memory_allocated)", Exact(rank.peak_allocated)},
@@ -158,7 +161,7 @@ class DryrunVerb : public Verb {
     auto run = dryrun::Execute(request_, progress);
     if (!run) return tl::make_unexpected(run.error());
     run->notes.insert(run->notes.begin(), match->notes.begin(), match->notes.end());
-    if (Status status = WriteTraces(&*run); !status) return tl::make_unexpected(status.error());
+    const bool written = WriteTraces(&*run) && HasSnapshots(&*run);
     std::vector<std::optional<Composition>> compositions;
     for (RankResult& rank : run->ranks) compositions.push_back(Compose(&rank));
     if (json_) {
@@ -170,28 +173,45 @@ class DryrunVerb : public Verb {
     } else {
       output.Print(Describe(*run, compositions));
     }
-    return ExitOf(*run);
+    const Exit exit = ExitOf(*run);
+    return exit == Exit::kYes && !written ? Exit::kMachine : exit;
   }
 
  private:
-  // One file, or one for each of several ranks.
-  Status WriteTraces(DryRun* run) const {
-    if (trace_.empty()) return {};
+  std::string FileOf(const std::string& path, const RankResult& rank) const {
+    return request_.all_ranks ? fmt::format("{}.rank{}", path, rank.rank) : path;
+  }
+
+  // False, with a note, if one is missing: that costs the file and not the answer.
+  bool WriteTraces(DryRun* run) const {
+    if (trace_.empty()) return true;
+    bool all = true;
     for (const RankResult& rank : run->ranks) {
-      if (!rank.recording && rank.exit_code != 0) {
-        run->notes.push_back(
-            fmt::format("rank {} left no recording: {} was not written", rank.rank, trace_));
-        continue;
+      Status status;
+      if (rank.recording) {
+        status = WriteFile(FileOf(trace_, rank), WriteTraceFile(*rank.recording));
+      } else {
+        status = MachineError(fmt::format("rank {} left no recording", rank.rank));
       }
-      if (!rank.recording) {
-        return MachineError(
-            fmt::format("rank {} left no recording to write to {}", rank.rank, trace_));
-      }
-      const std::string path =
-          request_.all_ranks ? fmt::format("{}.rank{}", trace_, rank.rank) : trace_;
-      if (Status status = WriteFile(path, WriteTraceFile(*rank.recording)); !status) return status;
+      if (status) continue;
+      all = false;
+      run->notes.push_back(
+          fmt::format("{} was not written: {}", FileOf(trace_, rank), status.error().message));
     }
-    return {};
+    return all;
+  }
+
+  bool HasSnapshots(DryRun* run) const {
+    if (request_.snapshot.empty()) return true;
+    bool all = true;
+    for (const RankResult& rank : run->ranks) {
+      std::error_code error;
+      const std::string path = FileOf(request_.snapshot, rank);
+      if (std::filesystem::exists(path, error)) continue;
+      all = false;
+      run->notes.push_back(path + " was not written");
+    }
+    return all;
   }
 
   Document Describe(const DryRun& run,

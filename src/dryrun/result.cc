@@ -34,7 +34,6 @@ Result<RankResult> ReadReport(std::string_view text, Bytes context) {
   result.peak_allocated = Size(json, "peak_allocated_bytes");
   result.peak_reserved = Size(json, "peak_reserved_bytes");
   result.peak_device = Size(json, "device_peak_used_bytes");
-  if (result.peak_device > Bytes()) result.peak_device += context;
   for (const auto& phase : Part(json, "phases")) {
     if (!phase.is_object()) continue;
     result.phases.push_back({Text(phase, "name"), Size(phase, "peak_allocated_bytes"),
@@ -46,6 +45,8 @@ Result<RankResult> ReadReport(std::string_view text, Bytes context) {
   if (const auto oom = json.find("oom"); oom != json.end() && oom->is_object()) {
     result.oom = OutOfMemory{Text(*oom, "message"), Text(*oom, "phase")};
   }
+  // A first request that was refused came from a context too.
+  if (result.peak_device > Bytes() || result.oom) result.peak_device += context;
   result.stable = Text(json, "stopped") == "stable";
   for (const auto& mark : Part(json, "marks")) {
     if (!mark.is_array() || mark.size() != 2 || !mark[0].is_number_integer() ||

@@ -20,6 +20,8 @@ namespace vramcast::dryrun {
 namespace {
 namespace fs = std::filesystem;
 
+constexpr int kKilled = 128;  // exit codes from here on: by a signal
+
 struct Plan {
   Start start;
   Environment environment;
@@ -215,9 +217,9 @@ Result<DryRun> Execute(const Request& request,
     result.rank = rank;
     result.torch = plan->torch.version;
     result.oom = OutOfMemory{
-        fmt::format("CUDA error: out of memory ({} has {}; the CUDA context and other processes "
-                    "take {})",
-                    request.card.name, FormatBytes(request.card.total),
+        fmt::format("CUDA error: out of memory (the card has {}; the CUDA context and other "
+                    "processes take {})",
+                    FormatBytes(request.card.total),
                     FormatBytes(context + request.other_processes)),
         std::string(PhaseName(Phase::kModelInit))};
     run.ranks.push_back(std::move(result));
@@ -229,7 +231,7 @@ Result<DryRun> Execute(const Request& request,
     if (plan->world_size > 1) progress(fmt::format("rank {} of {}", at, plan->world_size));
     auto result = RunRank(request, *plan, at, device, context);
     if (!result) return tl::make_unexpected(result.error());
-    if (result->torch.empty() && !result->interrupted) {
+    if (result->torch.empty() && !result->interrupted && result->exit_code < kKilled) {
       run.notes.push_back(fmt::format(
           "rank {} never used PyTorch, or was started so that PYTHONPATH does not count", at));
     }

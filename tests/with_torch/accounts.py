@@ -230,6 +230,40 @@ class Behaviour(unittest.TestCase):
             left = [name for _, _, names in os.walk(folder) for name in names]
             self.assertEqual(left, [])
 
+    def test_a_full_disk_costs_the_trace_and_not_the_answer(self):
+        done, answer = dryrun(*small_gpt(), flags=["--trace", "/dev/full"])
+        self.assertEqual(done.returncode, 4)
+        self.assertEqual(answer["ranks"][0]["peak_allocated_bytes"], EAGER)
+        self.assertTrue(any("/dev/full was not written" in note for note in answer["notes"]))
+
+    def test_a_full_disk_costs_what_the_program_saves_and_not_the_program(self):
+        program = ("import os, resource, types, torch; torch.zeros(1, device='cuda'); "
+                   "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536)); "
+                   "os.statvfs = lambda _: types.SimpleNamespace(f_bavail=0, f_frsize=4096); "
+                   "torch.save(torch.zeros(2**20), 'model.pt')")
+        done, answer = dryrun(PYTHON, "-c", program)
+        self.assertEqual(done.returncode, 0, done.stderr[-3000:])
+        self.assertTrue(any("what the program saved was dropped" in note
+                            for note in answer["notes"]))
+
+    def test_a_program_that_crashes_before_its_first_step(self):
+        program = ("import os, signal, torch; torch.zeros(1, device='cuda'); "
+                   "os.kill(os.getpid(), signal.SIGSEGV)")
+        done = subprocess.run([VRAMCAST, "dryrun", "--", PYTHON, "-c", program],
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 128 + signal.SIGSEGV)
+        self.assertIn("killed by signal 11.", done.stdout)
+        self.assertIn("Nothing is known of its memory", done.stdout)
+        self.assertNotIn("never used PyTorch", done.stdout)
+
+    def test_what_is_known_of_a_program_that_is_killed_in_its_first_step(self):
+        program = ("import os, signal, time, torch; layer = torch.nn.Linear(512, 512).cuda(); "
+                   "time.sleep(1.1); layer(torch.zeros(1, 512, device='cuda')).sum().backward(); "
+                   "os.kill(os.getpid(), signal.SIGKILL)")
+        done, answer = dryrun(PYTHON, "-c", program)
+        self.assertEqual(done.returncode, 128 + signal.SIGKILL)
+        self.assertGreaterEqual(answer["ranks"][0]["peak_allocated_bytes"], 4 * 512 * 513)
+
     def stopped_by(self, number):
         """Exit code and standard error of a run that is sent a signal once it trains, and what it
         left in its folder for temporary files."""

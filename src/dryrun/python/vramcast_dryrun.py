@@ -4,6 +4,7 @@ import atexit
 import ctypes
 import json
 import os
+import shutil
 import sys
 import threading
 import time
@@ -12,6 +13,7 @@ import vramcast_phases
 import vramcast_progress
 from vramcast_progress import note
 
+_NO_ROOM = 2**20  # bytes that are left of a disk which is full
 _device = None
 
 
@@ -43,7 +45,7 @@ class Observer:
         self.unchanged = 0
         self.stable_peak = [0, 0]
         self.oom = None
-        self.started = time.time()
+        self.started = self.written = time.time()
         self.stopped = None
         self.finished = False
         self.marks = []  # [time in microseconds, phase], for the trace
@@ -105,6 +107,8 @@ class Observer:
     def enter(self, name):
         self.fold()
         self.begun(name)
+        if time.time() - self.written > 1:  # in case the program is killed before it ends a step
+            self.write()
 
     # --- steps -----------------------------------------------------------------------------------
 
@@ -162,6 +166,7 @@ class Observer:
     def write(self):
         with open(self.result_path, "w") as file:
             file.write(json.dumps(self.report()))
+        self.written = time.time()
 
     def finish(self):
         if self.finished:
@@ -177,7 +182,7 @@ class Observer:
                 self.torch.cuda.memory._dump_snapshot(snapshot)
             except Exception as error:  # a full disk, or a PyTorch that does it differently
                 note(f"the allocations could not be written down: {error}")
-                if os.path.exists(snapshot):
+                if os.path.isfile(snapshot):
                     os.remove(snapshot)
         self.write()
 
@@ -244,14 +249,30 @@ def _redirect_saves(torch, after_import):
         os.makedirs(os.path.dirname(moved), exist_ok=True)
         return moved
 
+    def full():
+        room = os.statvfs(os.path.dirname(folder))
+        return room.f_bavail * room.f_frsize < _NO_ROOM
+
     def moving(function, position, name):
         def call(*arguments, **more):
             arguments = list(arguments)
             if len(arguments) > position and isinstance(arguments[position], (str, os.PathLike)):
-                arguments[position] = scratch(arguments[position])
+                holder, key = arguments, position
             elif isinstance(more.get(name), (str, os.PathLike)):
-                more[name] = scratch(more[name])
-            return function(*arguments, **more)
+                holder, key = more, name
+            else:
+                return function(*arguments, **more)
+            try:
+                holder[key] = scratch(holder[key])
+                return function(*arguments, **more)
+            except (OSError, RuntimeError) as error:
+                if not full():
+                    raise
+                # Nobody would have read it: a program on the user's own disk would have gone on.
+                shutil.rmtree(folder, ignore_errors=True)
+                vramcast_progress.remark(f"what the program saved was dropped, since the disk of "
+                                         f"{os.path.dirname(folder)} is full ({error})")
+                return None
 
         return call
 
