@@ -19,6 +19,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SECONDS = 3600  # for one run
+PARTS = re.compile("(gpt|adamw|muon|optim|flash_attention|fp8|dataloader|common|loss_eval|"
+                   "configurator|base_train)\\.py$")
 
 
 def records(data):
@@ -63,10 +65,11 @@ class Checkouts:
                               text=True).stdout.strip()
 
     def code(self, commit):
-        """Names what can decide the peak; commits that change only texts share it."""
-        return subprocess.run(self.git + ["rev-parse", f"{commit}:nanochat",
-                                          f"{commit}:scripts/base_train.py"], check=True,
-                              capture_output=True, text=True).stdout.split()
+        """Names what training is made of; commits that change only the rest share it."""
+        listed = subprocess.run(self.git + ["ls-tree", commit, "nanochat/",
+                                            "scripts/base_train.py"], check=True,
+                                capture_output=True, text=True).stdout
+        return [line.split()[2][:10] for line in listed.splitlines() if PARTS.search(line)]
 
     def get(self, revision):
         commit = self.commit(revision)
@@ -179,7 +182,7 @@ class Runner:
                                   key=lambda phase: phase["peak_allocated_bytes"])["name"]
             result["oom"] = rank["oom"] is not None
             result["steps"] = [s / 2**20 for s in rank["step_peak_allocated_bytes"]]
-        if done.returncode not in (0, 1):
+        if done.returncode and not result.get("oom"):
             result["error"] = done.stderr[-1500:]
         return result
 
@@ -200,7 +203,7 @@ def table(results, records):
         reason, result = why_not(record), results.get(record["id"])
         if reason is None and result is None:
             reason = "not run yet"
-        if reason is None and ("mib" not in result or result["exit_code"] not in (0, 1)):
+        if reason is None and ("mib" not in result or result["exit_code"] and not result["oom"]):
             reason = f"the dry run ended with exit code {result['exit_code']}"
         if reason is not None:
             reasons.setdefault(reason, []).append(record["id"])
@@ -243,9 +246,10 @@ def main():
     os.makedirs(work, exist_ok=True)
     checkouts = Checkouts(repository, work)
     runner = Runner(options.vramcast, options.python, work)
-    wanted = set(filter(None, options.only.split(",")))
-    for record in sorted(known.values(), key=size):
-        if record["id"] in results or (wanted and record["id"] not in wanted):
+    wanted = [name for name in options.only.split(",") if name in known]
+    order = [known[name] for name in wanted] or sorted(known.values(), key=size)
+    for record in order:
+        if record["id"] in results:
             continue
         checkout, code = checkouts.get(record["revision"])
         command = command_of(record, checkout)
