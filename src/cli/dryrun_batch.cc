@@ -50,7 +50,7 @@ std::vector<std::string> WithoutEvaluation(const nanochat::Revision& revision,
   const bool configurator =
       every && nanochat::Spell(revision, script, "eval_every").find('_') != std::string::npos;
   if (configurator) {
-    const int64_t batch = fit.candidates.empty() ? 1 : fit.candidates.back().device_batch_size;
+    const int64_t batch = fit.allowed.empty() ? 1 : fit.allowed.back();
     add("eval_tokens",
         fit.forecast.world_size * batch * fit.flags.max_seq_len.value_or(kUsualLength));
   } else {
@@ -71,10 +71,7 @@ std::vector<int64_t> AcceptedBatches(const dryrun::Request& request) {
   forecast::Request wanted = launches->front().request;
   if (request.world_size) wanted.flags.world_size = *request.world_size;
   const auto fit = forecast::FindBatch(wanted);
-  std::vector<int64_t> sizes;
-  if (!fit) return sizes;
-  for (const forecast::Candidate& one : fit->candidates) sizes.push_back(one.device_batch_size);
-  return sizes;
+  return fit ? fit->allowed : std::vector<int64_t>();
 }
 
 Result<dryrun::LargestBatch> FindExactly(const forecast::Fit& fit, const forecast::Request& asked,
@@ -114,9 +111,7 @@ Result<dryrun::LargestBatch> FindExactly(const forecast::Fit& fit, const forecas
     request.command.insert(request.command.begin(), "NANOCHAT_BASE_DIR=" + data);
   }
   dryrun::BatchSearch search;
-  for (const forecast::Candidate& one : fit.candidates) {
-    search.sizes.push_back(one.device_batch_size);
-  }
+  search.sizes = fit.allowed;
   search.append = WithoutEvaluation(revision, script, fit);
   return dryrun::FindLargestBatch(request, search,
                                   [&output](std::string_view line) { output.Note(line); });

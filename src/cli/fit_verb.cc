@@ -197,14 +197,21 @@ class FitVerb : public Verb {
     if (exact.batch == 0) return {};
     fit->device_batch_size = exact.batch;
     fit->flags.device_batch_size = exact.batch;
-    for (const forecast::Candidate& one : fit->candidates) {
-      if (one.device_batch_size == exact.batch) fit->grad_accum_steps = one.grad_accum_steps;
-    }
     forecast::Request again = request;
     again.flags = fit->flags;
     auto forecast = forecast::Make(again);
     if (!forecast) return tl::make_unexpected(forecast.error());
     fit->forecast = std::move(*forecast);
+    fit->grad_accum_steps = fit->forecast.grad_accum_steps;
+    const Phase peak = fit->forecast.peak_phase;
+    if (!fit->forecast.fits.value_or(true) &&
+        (peak == Phase::kEvaluation || peak == Phase::kCoreMetric || peak == Phase::kSampling ||
+         peak == Phase::kSave)) {
+      fit->notes.push_back(
+          fmt::format("training was run, the phase \"{}\" was not: by its forecast it may need up "
+                      "to {}, more than the card has",
+                      PhaseTitle(peak), Gib(fit->forecast.device_interval.high)));
+    }
     return {};
   }
 

@@ -87,6 +87,7 @@ Result<Fit> FindBatch(const Request& request) {
   if (!job) return tl::make_unexpected(job.error());
   Fit fit;
   std::vector<int64_t> sizes = AllowedBatchSizes(*job);
+  fit.allowed = sizes;
   const bool obeys = !sizes.empty();
   if (!obeys) {
     fit.notes.push_back(

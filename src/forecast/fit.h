@@ -53,8 +53,10 @@ struct Fit {
   int64_t grad_accum_steps = 1;
   // The request's flags with the batch size found; with the smallest candidate if none fits.
   nanochat::Flags flags;
-  Forecast forecast;                  // of `flags`
-  std::vector<Candidate> candidates;  // ascending batch size: all that obey the rules
+  Forecast forecast;             // of `flags`
+  std::vector<int64_t> allowed;  // all batch sizes that obey the rules, ascending
+  std::vector<Candidate>
+      candidates;  // those that were looked at, up to the second that is too large
   std::vector<Alternative> alternatives;
   std::vector<std::string> notes;
 };

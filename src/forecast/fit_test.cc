@@ -35,6 +35,13 @@ TEST(FindBatch, TheNextSizeDoesNotFit) {
   EXPECT_FALSE(next->fits);
 }
 
+TEST(FindBatch, TellsTheSizesBeyondThoseItLookedAt) {
+  const auto fit = FindBatch(On("RTX 3090", 16));
+  ASSERT_TRUE(fit && fit->total_batch_size);
+  EXPECT_EQ(fit->allowed.back(), *fit->total_batch_size / 2048);
+  EXPECT_GT(fit->allowed.size(), fit->candidates.size());
+}
+
 TEST(FindBatch, AgreesWithTheBisection) {
   for (const int64_t depth : {8, 12, 20, 26}) {
     for (const char* card : {"T4", "RTX 3090", "H100 SXM"}) {
