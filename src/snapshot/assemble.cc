@@ -1,7 +1,6 @@
 // From rows to a Recording: events go to their devices, frees find their allocations, and what was
 // there before the first event is listed.
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 
@@ -13,15 +12,6 @@ namespace vramcast::snapshot {
 namespace {
 
 constexpr uint64_t kMostDevices = 1024;
-
-// Fresh memory of this size costs more to touch than to fill.
-template <typename Row>
-void PreferHugePages(std::vector<Row>& rows) {
-  constexpr uintptr_t kHuge = 2 << 20;
-  const auto begin = (reinterpret_cast<uintptr_t>(rows.data()) + kHuge - 1) & ~(kHuge - 1);
-  const auto end = reinterpret_cast<uintptr_t>(rows.data() + rows.capacity()) & ~(kHuge - 1);
-  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-}
 
 Action ActionOf(uint8_t word) {
   switch (static_cast<Known>(word + static_cast<uint32_t>(Known::kAlloc))) {
@@ -66,7 +56,6 @@ class Assembler {
     if (!IsListOf(traces, Tag::kList) && !IsListOf(traces, Tag::kEvent)) {
       return NotAList("device_traces", "lists of events");
     }
-    CountEvents(traces);
     AddSegments(segments);
     AddTraces(traces);
     for (size_t i = finished_; i < out_.devices.size(); ++i) Finish(out_.devices[i]);
@@ -121,26 +110,6 @@ class Assembler {
     }
   }
 
-  // Rows may be given back while they are used only if no two lists share one.
-  void CountEvents(Value traces) {
-    uint64_t listed = 0;
-    uint32_t last = 0;
-    bool in_order = true;
-    for (const RawList& list : in_.lists_) {
-      if (static_cast<Tag>(list.element) != Tag::kEvent) continue;
-      for (const RawList::Run& run : list.runs) {
-        listed += run.count;
-        in_order = in_order && run.begin >= last;
-        last = run.begin + run.count;
-      }
-    }
-    uint64_t lists = 0;
-    if (traces.tag() == Tag::kList && ElementOf(traces) == Tag::kList) {
-      for (const RawList::Run& run : in_.lists_[traces.index()].runs) lists += run.count;
-    }
-    once_ = in_order && listed <= in_.events_.size() && lists <= in_.lists_.size();
-  }
-
   void AddTraces(Value traces) {
     if (traces.tag() != Tag::kList) return;
     if (ElementOf(traces) == Tag::kEvent) return AddEvents(Device(0), traces.index());
@@ -163,32 +132,35 @@ class Assembler {
   }
 
   void AddEvents(DeviceRecording& device, uint32_t list) {
+    const std::vector<RawList::Run>& runs = in_.lists_[list].runs;
     size_t count = 0;
-    for (const RawList::Run& run : in_.lists_[list].runs) count += run.count;
-    Trace& trace = device.trace;
-    trace.streams = in_.streams_;
-    trace.events.reserve(count);
-    device.addresses.reserve(count);
-    device.times_us.reserve(count);
-    PreferHugePages(trace.events);
-    PreferHugePages(device.addresses);
-    PreferHugePages(device.times_us);
+    for (const RawList::Run& run : runs) count += run.count;
     any_event_ = any_event_ || count > 0;
-    uint32_t previous = kNothing;
+    device.trace.streams = in_.streams_;
+    kept_ = 0;
+    // Nearly always all events are of one device, in their order: they stay where they are.
+    const bool all = runs.size() == 1 && runs[0].begin == 0 && count == in_.events_.size();
+    EventRows copies;
+    if (!all) copies.Reserve(std::min<size_t>(count, in_.events_.size()));
+    EventRows& rows = all ? in_.events_ : copies;
+    const uint32_t known = in_.events_.size();
+    taken_.resize(known);
     ForRows(list, [&](uint32_t row) {
-      if (once_ && previous != kNothing &&
-          previous / Pieces<RawEvent>::kPiece != row / Pieces<RawEvent>::kPiece) {
-        in_.events_.Drop(previous);
+      // An event stands in one list, once; otherwise a small file could ask for any memory.
+      if (row >= known || taken_[row]) {
+        ++device.skipped.odd_events;
+        return;
       }
-      previous = row;
-      if (in_.events_.Has(row)) AddEvent(device, in_.events_[row], row);
+      taken_[row] = true;
+      AddEvent(device, rows, in_.events_[row], row);
     });
-    if (!seen_time_) device.times_us.clear();
-    if (!device.metadata.empty()) device.metadata.resize(device.trace.events.size());
+    rows.MoveTo(kept_, &device);
+    if (!seen_time_) device.times_us = {};
+    if (!device.metadata.empty()) device.metadata.resize(kept_);
     seen_time_ = false;
   }
 
-  void AddEvent(DeviceRecording& device, const RawEvent& raw, uint32_t row) {
+  void AddEvent(DeviceRecording& device, EventRows& rows, const RawEvent& raw, uint32_t row) {
     if (raw.action == RawEvent::kNoAction) {
       ++device.skipped.unknown_actions;
       return;
@@ -207,15 +179,13 @@ class Assembler {
     }
     if (raw.seen & kSeenOdd) ++device.skipped.odd_events;
     if (raw.seen & kSeenTime) seen_time_ = any_time_ = true;
-    device.trace.events.push_back(event);
-    device.addresses.push_back(raw.address);
-    device.times_us.push_back(raw.time_us);
+    rows.Keep(kept_++, event, raw.address, raw.time_us);
     if (const uint32_t string = ExtraOf(in_.event_metadata_, row); string != kNothing) {
-      device.metadata.resize(device.trace.events.size());
+      device.metadata.resize(kept_);
       device.metadata.back() = {string};
     }
     if (const uint32_t pool = ExtraOf(in_.event_pools_, row); pool != kNothing) {
-      event_pools_.resize(device.trace.events.size());
+      event_pools_.resize(kept_);
       event_pools_.back() = static_cast<uint16_t>(pool);
     }
   }
@@ -447,8 +417,9 @@ class Assembler {
   Builder& in_;
   Recording out_;
   std::vector<uint16_t> event_pools_;  // by event of the device at hand
+  std::vector<bool> taken_;            // by row of the events
+  uint32_t kept_ = 0;                  // events of the device at hand
   size_t finished_ = 0;                // devices
-  bool once_ = false;
   bool any_event_ = false;
   bool any_time_ = false;
   bool seen_time_ = false;

@@ -96,8 +96,7 @@ Value Builder::Classify(std::span<const Value> items) {
     if (items[i].tag() != Tag::kString) continue;
     switch (static_cast<Known>(items[i].index())) {
       case Known::kAction:
-        memory_ += sizeof(RawEvent);
-        return {Tag::kEvent, events_.Add()};
+        return AddEvent({});
       case Known::kFilename:
         return row(Tag::kFrame, frames);
       case Known::kState:
@@ -146,11 +145,12 @@ Value Builder::Update(Value dict, std::span<const Value> items) {
     dict = kind;
   }
   if (dict.tag() == Tag::kEvent) {
-    RawEvent& event = events_[dict.index()];
+    RawEvent event = events_[dict.index()];
     for (size_t i = 0; i + 1 < items.size(); i += 2) {
       if (items[i].tag() == Tag::kString)
         SetEvent(event, dict.index(), items[i].index(), items[i + 1]);
     }
+    events_.Set(dict.index(), event);
     return dict;
   }
   for (size_t i = 0; i + 1 < items.size(); i += 2) Set(dict, items[i], items[i + 1]);
@@ -164,8 +164,11 @@ void Builder::Set(Value dict, Value key, Value value) {
   }
   const uint32_t word = key.index();
   switch (dict.tag()) {
-    case Tag::kEvent:
-      return SetEvent(events_[dict.index()], dict.index(), word, value);
+    case Tag::kEvent: {
+      RawEvent event = events_[dict.index()];
+      SetEvent(event, dict.index(), word, value);
+      return events_.Set(dict.index(), event);
+    }
     case Tag::kBlock:
       return SetBlock(blocks_[dict.index()], word, value);
     case Tag::kSegment:

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "snapshot/event_rows.h"
 #include "snapshot/raw.h"
 #include "snapshot/value.h"
 
@@ -38,8 +39,13 @@ class Builder {
 
   // An event whose fields a reader has set itself; sets one field of it (a key is a string).
   Value AddEvent(const RawEvent& event) {
-    memory_ += sizeof(RawEvent);
+    memory_ += EventRows::kRowBytes;
     return {Tag::kEvent, events_.Add(event)};
+  }
+  RawEvent event(uint32_t row) const { return events_[row]; }
+  // How far the reader is in how many bytes, if that is known.
+  void SetProgress(uint64_t offset, std::optional<uint64_t> total) {
+    events_.SetProgress(offset, total);
   }
   void SetEvent(RawEvent& event, uint32_t row, uint32_t key, Value value);
   uint32_t next_event() const { return events_.size(); }  // the row of the next one
@@ -79,7 +85,7 @@ class Builder {
   std::vector<uint64_t> big_;
   std::vector<double> floats_;
   std::vector<std::pair<int64_t, int64_t>> pools_ = {{0, 0}};
-  Pieces<RawEvent> events_;
+  EventRows events_;
   // What few events have: row and user_metadata (a string), row and private pool. By row.
   using Extra = std::vector<std::pair<uint32_t, uint32_t>>;
   Extra event_metadata_, event_pools_;

@@ -12,9 +12,47 @@ constexpr ptrdiff_t kMargin = 64;
 
 }  // namespace
 
-uint32_t PickleReader::KnownRun(const uint8_t* begin, const uint8_t* end) const {
-  const auto run = runs_.Find({begin, static_cast<size_t>(end - begin)});
-  return run.valid() ? run_stacks_[run.value] : kNothing;
+// The stack that the memo reads at `*at` made before; moves `*at` behind the APPENDS that ends
+// them.
+bool PickleReader::KnownStack(const uint8_t** at, uint32_t* stack) {
+  const uint8_t* const p = *at;
+  const uint8_t* const end = window_.end;
+  RunId id;
+  size_t size = 0;
+  if (follow_ != kNothing && recent_runs_[follow_ % kRecent].valid()) {
+    const RunId guess = recent_runs_[follow_ % kRecent];
+    const auto bytes = runs_[guess];
+    size = bytes.size();
+    if (end - p >= static_cast<ptrdiff_t>(size) + kMargin && p[size] == kAppends &&
+        std::memcmp(p, bytes.data(), size) == 0) {
+      id = guess;
+      ++follow_;
+    }
+  }
+  if (!id.valid()) {
+    const uint8_t* q = p;
+    while (end - q >= kMargin) {
+      if (*q == kBinGet) {
+        q += 2;
+      } else if (*q == kLongBinGet) {
+        q += 5;
+      } else {
+        break;
+      }
+    }
+    if (*q != kAppends) return false;
+    size = static_cast<size_t>(q - p);
+    id = runs_.Find({p, size});
+    if (!id.valid()) return false;
+    const uint32_t before = run_facts_[id.value].last_at;
+    follow_ = before == kNothing ? kNothing : before + 1;
+  }
+  run_facts_[id.value].last_at = runs_seen_;
+  recent_runs_[runs_seen_ % kRecent] = id;
+  runs_seen_ = (runs_seen_ + 1) & INT32_MAX;
+  *stack = run_facts_[id.value].stack;
+  *at = p + size + 1;
+  return *stack != kNothing;
 }
 
 bool PickleReader::FastEvent() {
@@ -31,6 +69,7 @@ bool PickleReader::FastEvent() {
   Value list;
   for (;;) {
     if (end - p < kMargin) return false;
+    if (*p == kFrameOp) p += kFrameBytes;
     uint64_t slot = 0;
     if (*p == kBinGet) {
       slot = p[1];
@@ -45,8 +84,9 @@ bool PickleReader::FastEvent() {
       return false;
     }
     if (slot >= memo_size) return false;
-    const Value key = memo_[slot];
+    const Value key = Remembered(slot);
     if (key.tag() != Tag::kString) return false;
+    if (*p == kFrameOp) p += kFrameBytes;
 
     uint64_t number = 0;
     Value value;
@@ -80,13 +120,13 @@ bool PickleReader::FastEvent() {
         break;
       case kBinGet:
         if (p[1] >= memo_size) return false;
-        value = memo_[p[1]];
+        value = Remembered(p[1]);
         p += 2;
         break;
       case kLongBinGet:
         slot = Little(p + 1, 4);
         if (slot >= memo_size) return false;
-        value = memo_[slot];
+        value = Remembered(slot);
         p += 5;
         break;
       case kEmptyList: {
@@ -100,21 +140,10 @@ bool PickleReader::FastEvent() {
           list = {Tag::kEmptyList, memo_size + 1};
           break;
         }
-        const uint8_t* q = ++p;
-        for (; end - q >= kMargin;) {
-          if (*q == kBinGet) {
-            q += 2;
-          } else if (*q == kLongBinGet) {
-            q += 5;
-          } else {
-            break;
-          }
-        }
-        if (*q != kAppends) return false;
-        const uint32_t stack = KnownRun(p, q);
-        if (stack == kNothing) return false;
+        ++p;
+        uint32_t stack = kNothing;
+        if (!KnownStack(&p, &stack)) return false;
         list = {Tag::kStack, stack};
-        p = q + 1;
         value = list;
         break;
       }
@@ -151,8 +180,14 @@ bool PickleReader::FastEvent() {
   }
   if (!has_action) return false;
   const Value done = builder_.AddEvent(event);
-  memo_.Add(done);
-  if (has_list) memo_.Add(list);
+  const bool is_frames =
+      list.tag() == Tag::kStack ? list.index() == event.stack : event.stack == kNothing;
+  if (has_list && !is_frames) {
+    memo_.Add(done);
+    memo_.Add(list);
+  } else {
+    memo_.AddEvent(done.index(), has_list);
+  }
   Push(done);
   window_.at = p;
   return true;

@@ -2,6 +2,7 @@
 // would call or import something.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -57,6 +58,8 @@ enum Op : uint8_t {
   kMemoize = 0x94,
   kFrameOp = 0x95,
 };
+
+inline constexpr ptrdiff_t kFrameBytes = 9;  // FRAME and its length
 
 // A little-endian number of up to eight bytes.
 inline uint64_t Little(const uint8_t* at, size_t bytes) {

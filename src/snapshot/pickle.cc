@@ -31,12 +31,13 @@ bool PickleReader::Refill() {
     if (!error_) error_ = status.error();
     return false;
   }
+  builder_.SetProgress(window_.offset(), window_.total());
   return CheckMemory();
 }
 
 bool PickleReader::CheckMemory() {
   if (stack_.size() > limits_.waiting) return Fail("too many values wait for their list");
-  const uint64_t memory = builder_.memory() + 8 * (stack_.size() + memo_.size()) + run_bytes_;
+  const uint64_t memory = builder_.memory() + 8 * stack_.size() + memo_.memory() + run_bytes_;
   if (memory <= limits_.memory) return true;
   return Fail(fmt::format("needs more than {} MiB of memory", limits_.memory >> 20));
 }
@@ -149,9 +150,16 @@ bool PickleReader::PushLine(bool is_long) {
   return true;
 }
 
+Value PickleReader::RememberedEvent(uint64_t slot) const {
+  const Memo::EventSlot of = memo_.EventAt(slot);
+  if (!of.is_list) return {Tag::kEvent, of.row};
+  const uint32_t stack = builder_.event(of.row).stack;
+  return stack == kNothing ? Value(Tag::kEmptyList, slot) : Value(Tag::kStack, stack);
+}
+
 bool PickleReader::Get(uint64_t slot) {
   if (slot >= memo_.size()) return Fail(fmt::format("memo entry {} does not exist", slot));
-  Push(memo_[slot]);
+  Push(Remembered(slot));
   return true;
 }
 
@@ -179,7 +187,7 @@ bool PickleReader::Put(uint64_t slot) {
   }
   Value& top = stack_.back();
   if (top.tag() == Tag::kEmptyList || top.tag() == Tag::kEmptyDict) top = {top.tag(), slot};
-  memo_.at(slot) = top;
+  memo_.Set(slot, top);
   return true;
 }
 
@@ -187,14 +195,15 @@ bool PickleReader::Replace(Value was, Value is) {
   if (was == is) return true;
   stack_.back() = is;
   if (was.tag() == Tag::kEmptyList || was.tag() == Tag::kEmptyDict) {
-    if (was.payload() < memo_.size() && memo_[was.payload()] == was) memo_.at(was.payload()) = is;
+    const uint64_t slot = was.payload();
+    if (slot < memo_.size() && Remembered(slot) == was) memo_.Set(slot, is);
     return true;
   }
   // A stack or an unclassified dictionary that grew: whoever remembers it must see that.
-  for (size_t back = 0; back < memo_.size() && back < 8192; ++back) {
-    Value& entry = memo_.at(memo_.size() - 1 - back);
-    if (entry == was && IsContainer(was)) {
-      entry = is;
+  for (uint64_t back = 1; back <= memo_.size() && back <= 8192; ++back) {
+    const uint64_t slot = memo_.size() - back;
+    if (!memo_.IsEvent(slot) && memo_[slot] == was && IsContainer(was)) {
+      memo_.Set(slot, is);
       break;
     }
   }
@@ -240,52 +249,68 @@ bool PickleReader::MarkOrStack() {
   const bool candidate =
       !stack_.empty() && stack_.back().tag() == Tag::kEmptyList && !memo_rewritten_;
   if (candidate) {
-    const uint8_t* p = window_.at;
-    const uint8_t* const end = window_.end;
-    for (;;) {
-      if (end - p < 6) {
-        p = nullptr;
-        break;
-      }
-      if (*p == kLongBinGet) {
-        p += 5;
-      } else if (*p == kBinGet) {
-        p += 2;
-      } else {
-        break;
-      }
-    }
-    if (p != nullptr && *p == kAppends && p > window_.at) {
-      const uint32_t known = runs_.size();
-      const auto run = runs_.Intern({window_.at, static_cast<size_t>(p - window_.at)});
-      const Value was = stack_.back();
-      if (run.value < known) {
-        if (run_stacks_[run.value] != kNothing) {
-          window_.at = p + 1;
-          return Replace(was, {Tag::kStack, run_stacks_[run.value]});
-        }
-      } else {
-        // New: decode it once.
-        run_stacks_.push_back(kNothing);
-        run_bytes_ += static_cast<size_t>(p - window_.at) + 16;
-        const size_t begin = stack_.size();
-        const uint8_t* const after = p + 1;
-        for (const uint8_t* q = window_.at; q < p;) {
-          const bool is_long = *q == kLongBinGet;
-          const uint64_t slot = is_long ? Little(q + 1, 4) : q[1];
-          if (!Get(slot)) return false;
-          q += is_long ? 5 : 2;
-        }
-        window_.at = after;
-        if (!AppendItems(begin)) return false;
-        if (stack_.back().tag() == Tag::kStack) run_stacks_.back() = stack_.back().index();
-        return CheckMemory();
-      }
-    }
+    std::span<const uint8_t> run;
+    const uint8_t* const after = RunAhead(&run);
+    if (after != nullptr) return StackOfRun(run, after);
   }
   if (marks_.size() >= limits_.depth) return Fail("nested too deeply");
   marks_.push_back(static_cast<Mark>(stack_.size()));
   return true;
+}
+
+// The memo reads up to APPENDS, without a frame's header among them. Returns what comes after the
+// APPENDS; null if something else is there.
+const uint8_t* PickleReader::RunAhead(std::span<const uint8_t>* run) {
+  const uint8_t* p = window_.at;
+  const uint8_t* from = p;
+  joined_run_.clear();
+  while (window_.end - p >= kFrameBytes + 6) {
+    if (*p == kLongBinGet) {
+      p += 5;
+    } else if (*p == kBinGet) {
+      p += 2;
+    } else if (*p == kFrameOp) {
+      joined_run_.insert(joined_run_.end(), from, p);
+      p += kFrameBytes;
+      from = p;
+    } else if (*p == kAppends && p > window_.at) {
+      *run = {from, p};
+      if (!joined_run_.empty()) {
+        joined_run_.insert(joined_run_.end(), from, p);
+        *run = joined_run_;
+      }
+      return run->empty() ? nullptr : p + 1;
+    } else {
+      return nullptr;
+    }
+  }
+  return nullptr;
+}
+
+bool PickleReader::StackOfRun(std::span<const uint8_t> run, const uint8_t* after) {
+  const uint32_t known = runs_.size();
+  const RunId id = runs_.Intern(run);
+  const Value was = stack_.back();
+  if (id.value < known && run_facts_[id.value].stack != kNothing) {
+    window_.at = after;
+    return Replace(was, {Tag::kStack, run_facts_[id.value].stack});
+  }
+  // New, or no stack: decode it.
+  if (id.value >= known) {
+    run_facts_.emplace_back();
+    run_bytes_ += run.size() + sizeof(RunFacts) + 16;
+  }
+  const size_t begin = stack_.size();
+  for (size_t at = 0; at < run.size();) {
+    const bool is_long = run[at] == kLongBinGet;
+    const uint64_t slot = is_long ? Little(&run[at + 1], 4) : run[at + 1];
+    if (!Get(slot)) return false;
+    at += is_long ? 5 : 2;
+  }
+  window_.at = after;
+  if (!AppendItems(begin)) return false;
+  if (stack_.back().tag() == Tag::kStack) run_facts_[id.value].stack = stack_.back().index();
+  return CheckMemory();
 }
 
 bool PickleReader::Step() {

@@ -8,22 +8,11 @@
 
 #include "base/result.h"
 #include "snapshot/builder.h"
+#include "snapshot/memo.h"
 #include "snapshot/value.h"
 #include "snapshot/window.h"
 
 namespace vramcast::snapshot {
-
-// What MEMOIZE and PUT remember, by number. Most reads are of the first few hundred entries.
-class Memo {
- public:
-  uint64_t size() const { return values_.size(); }
-  Value operator[](uint64_t slot) const { return values_[static_cast<uint32_t>(slot)]; }
-  Value& at(uint64_t slot) { return values_[static_cast<uint32_t>(slot)]; }
-  void Add(Value value) { values_.Add(value); }
-
- private:
-  Pieces<Value> values_;
-};
 
 struct ReadLimits {
   uint64_t memory = uint64_t{8} << 30;   // bytes of rows, stacks and memo
@@ -59,6 +48,10 @@ class PickleReader {
   void Push(Value value) { stack_.push_back(value); }
   bool Pop(Value* out);
   bool Items(size_t* begin);  // everything above the last MARK, which is removed
+  Value Remembered(uint64_t slot) const {
+    return memo_.IsEvent(slot) ? RememberedEvent(slot) : memo_[slot];
+  }
+  Value RememberedEvent(uint64_t slot) const;
   bool Get(uint64_t slot);
   bool Put(uint64_t slot);
   bool Memoize();
@@ -67,8 +60,10 @@ class PickleReader {
   bool Replace(Value was, Value is);  // the container on top became something
   bool MakeTuple(size_t begin);
   bool MarkOrStack();
+  const uint8_t* RunAhead(std::span<const uint8_t>* run);
+  bool StackOfRun(std::span<const uint8_t> run, const uint8_t* after);
   bool FastEvent();
-  uint32_t KnownRun(const uint8_t* begin, const uint8_t* end) const;
+  bool KnownStack(const uint8_t** at, uint32_t* stack);
 
   Window window_;
   Builder& builder_;
@@ -77,8 +72,20 @@ class PickleReader {
   std::vector<Mark> marks_;
   Memo memo_;
   // Runs of memo reads that made a stack before, byte for byte: the same bytes make it again.
-  SequenceTable<Index<struct RunTag>, uint8_t> runs_;
-  std::vector<uint32_t> run_stacks_;
+  using RunId = Index<struct RunTag>;
+  SequenceTable<RunId, uint8_t> runs_;
+  struct RunFacts {
+    uint32_t stack = kNothing;    // kNothing if it is none
+    uint32_t last_at = kNothing;  // where among the recent ones it came last
+  };
+  std::vector<RunFacts> run_facts_;  // by RunId
+  // The runs of the last events, one after the other. A program that repeats itself repeats their
+  // order, so what comes next is guessed by following what came then.
+  static constexpr uint32_t kRecent = 1 << 17;  // a power of two
+  std::vector<RunId> recent_runs_ = std::vector<RunId>(kRecent);
+  uint32_t runs_seen_ = 0;
+  uint32_t follow_ = kNothing;
+  std::vector<uint8_t> joined_run_;
   uint64_t run_bytes_ = 0;
   bool memo_rewritten_ = false;
   bool stopped_ = false;

@@ -131,6 +131,59 @@ TEST(PickleReader, APickleOfSomethingElseIsRefusedWithItsOffset) {
   }
 }
 
+TEST(PickleReader, AnEventInTwoListsIsUsedOnce) {
+  const std::string event = Event("alloc", kBase, 512) + "\x94";
+  const std::string again("h\0", 2);
+  const auto recording = Read(
+      "\x80\x04" +
+      Dict(Pair("segments", "]") + Pair("device_traces", List(List(event + again) + List(again)))) +
+      ".");
+  ASSERT_TRUE(recording.has_value()) << recording.error().message;
+  ASSERT_EQ(recording->devices.size(), 2u);
+  EXPECT_EQ(recording->devices[0].trace.events.size(), 1u);
+  EXPECT_EQ(recording->devices[0].skipped.odd_events, 1u);
+  EXPECT_TRUE(recording->devices[1].trace.events.empty());
+  EXPECT_EQ(recording->devices[1].skipped.odd_events, 1u);
+}
+
+// CPython's pickler begins a new frame wherever 64 KiB are full, in the middle of an event too.
+TEST(PickleReader, AFrameMayBeginAnywhereInAnEvent) {
+  const std::string frame = "\x95" + std::string(8, '\x7f');
+  const auto snapshot = [&](const std::string& key, const std::string& value,
+                            const std::string& list) {
+    std::string bytes = "\x80\x04";
+    const char* const words[] = {"action", "alloc", "addr", "size", "stream", "frames", "free"};
+    bytes += "](";
+    for (const char* const word : words) bytes += Word(word) + "\x94";  // remembered as 0 to 6
+    bytes += Dict(Pair("name", Word("f")) + Pair("filename", Word("a.py")) + Pair("line", "K\x03"));
+    bytes +=
+        "\x94"
+        "e0"
+        "}(" +
+        Pair("segments", "]") + Word("device_traces") + "](](";  // the frame: 7
+    for (int i = 0; i < 4; ++i) {
+      const auto get = [](int nth) { return std::string("h") + static_cast<char>(nth - 1); };
+      bytes += "}\x94(" + get(1) + get(2) + (i == 3 ? key : "") + get(3) + (i == 3 ? value : "") +
+               std::string("\x8a\x06\x00\x00", 4) + static_cast<char>(i) +
+               std::string("\x00\x00\x7f", 3) + get(4) + "M\x01\x02" + get(5) +
+               std::string("K\0", 2) + get(6) + "]\x94(" + get(8) + (i == 3 ? list : "") + get(8) +
+               "eu";
+    }
+    return bytes + "eeu" + std::string(100, 'N') + std::string(100, '0') + ".";
+  };
+  const auto plain = Read(snapshot("", "", ""));
+  ASSERT_TRUE(plain.has_value()) << plain.error().message;
+  for (const auto& bytes : {snapshot(frame, "", ""), snapshot("", frame, ""),
+                            snapshot("", "", frame), snapshot(frame, frame, frame)}) {
+    const auto framed = Read(bytes);
+    ASSERT_TRUE(framed.has_value()) << framed.error().message;
+    ASSERT_EQ(framed->devices[0].trace.events.size(), 4u);
+    EXPECT_EQ(framed->devices[0].addresses, plain->devices[0].addresses);
+    EXPECT_EQ(framed->devices[0].trace.events[3].stack, plain->devices[0].trace.events[0].stack);
+    EXPECT_EQ(framed->devices[0].trace.events[3].size, Bytes(0x201));
+  }
+}
+
 TEST(PickleReader, AnEmptySnapshotTellsNoVersion) {
   const auto recording =
       Read("\x80\x04" + Dict(Pair("segments", "]") + Pair("device_traces", List("]]"))) + ".");

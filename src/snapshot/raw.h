@@ -2,13 +2,7 @@
 // belongs.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
-#include <new>
-#include <type_traits>
 #include <vector>
 
 #include "snapshot/known.h"
@@ -77,42 +71,6 @@ struct RawList {
       runs.push_back({row, 1});
     }
   }
-};
-
-// Rows in pieces of 2 MiB, so that growing never copies and a piece can be given back when it was
-// used. Pieces are asked for as huge pages: touching fresh memory is a good part of reading.
-template <typename Row>
-class Pieces {
- public:
-  static constexpr uint32_t kPiece = (2 << 20) / sizeof(Row);
-
-  uint32_t Add(const Row& row = {}) {
-    const uint32_t at = size_ % kPiece;
-    if (at == 0) pieces_.push_back(NewPiece());
-    new (pieces_.back().get() + at) Row(row);
-    return size_++;
-  }
-  Row& operator[](uint32_t i) { return pieces_[i / kPiece].get()[i % kPiece]; }
-  const Row& operator[](uint32_t i) const { return pieces_[i / kPiece].get()[i % kPiece]; }
-  uint32_t size() const { return size_; }
-  void Drop(uint32_t i) { pieces_[i / kPiece].reset(); }  // the piece that row i lies in
-  bool Has(uint32_t i) const { return i < size_ && pieces_[i / kPiece] != nullptr; }
-
- private:
-  static_assert(std::is_trivially_destructible_v<Row>);
-  struct Free {
-    void operator()(Row* rows) const { std::free(rows); }
-  };
-  using Piece = std::unique_ptr<Row, Free>;
-  static Piece NewPiece() {
-    void* memory = std::aligned_alloc(2 << 20, 2 << 20);
-    if (memory == nullptr) throw std::bad_alloc();
-    madvise(memory, 2 << 20, MADV_HUGEPAGE);
-    return Piece(static_cast<Row*>(memory));
-  }
-
-  std::vector<Piece> pieces_;
-  uint32_t size_ = 0;
 };
 
 }  // namespace vramcast::snapshot

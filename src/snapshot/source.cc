@@ -13,7 +13,8 @@ namespace {
 
 class FileSource final : public Source {
  public:
-  FileSource(int descriptor, std::string path) : fd_(descriptor), path_(std::move(path)) {}
+  FileSource(int descriptor, std::string path, std::optional<uint64_t> size = {})
+      : fd_(descriptor), path_(std::move(path)), size_(size) {}
   FileSource(const FileSource&) = delete;
   FileSource& operator=(const FileSource&) = delete;
   ~FileSource() override {
@@ -32,9 +33,12 @@ class FileSource final : public Source {
     }
   }
 
+  std::optional<uint64_t> size() const override { return size_; }
+
  private:
   int fd_;
   std::string path_;
+  std::optional<uint64_t> size_;
   uint64_t offset_ = 0;
 };
 
@@ -58,12 +62,16 @@ Result<std::unique_ptr<Source>> OpenFile(const std::string& path) {
   if (path == "-") return std::make_unique<FileSource>(STDIN_FILENO, "standard input");
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return UnreadableError(fmt::format("{}: {}", path, std::strerror(errno)));
-  auto source = std::make_unique<FileSource>(fd, path);
   struct stat status = {};
-  if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {
-    return UnreadableError(path + " is a folder, not a snapshot");
+  std::optional<uint64_t> size;
+  if (fstat(fd, &status) == 0) {
+    if (S_ISDIR(status.st_mode)) {
+      close(fd);
+      return UnreadableError(path + " is a folder, not a snapshot");
+    }
+    if (S_ISREG(status.st_mode)) size = static_cast<uint64_t>(status.st_size);
   }
-  return source;
+  return std::make_unique<FileSource>(fd, path, size);
 }
 
 std::unique_ptr<Source> FromMemory(std::span<const uint8_t> bytes) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@ class Source {
   virtual ~Source() = default;
   // Fills the front of `into`; returns how many bytes, 0 only at the end.
   virtual Result<size_t> Read(std::span<uint8_t> into) = 0;
+  // How many bytes there are in all, where that is known from the start.
+  virtual std::optional<uint64_t> size() const { return std::nullopt; }
 };
 
 Result<std::unique_ptr<Source>> OpenFile(const std::string& path);   // "-": standard input
@@ -33,6 +36,7 @@ class PeekSource final : public Source {
   // Up to `count` first bytes; fewer only where the source ends.
   Result<std::span<const uint8_t>> Peek(size_t count);
   Result<size_t> Read(std::span<uint8_t> into) override;
+  std::optional<uint64_t> size() const override { return inner_->size(); }
 
  private:
   std::unique_ptr<Source> inner_;

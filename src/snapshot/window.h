@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -15,7 +16,7 @@ namespace vramcast::snapshot {
 class Window {
  public:
   // Near the end of the window the unread rest is moved to its front; this keeps the rest short.
-  static constexpr size_t kSize = 1 << 20;
+  static constexpr size_t kSize = 1 << 18;
   static constexpr size_t kReserve = 16 << 10;
 
   explicit Window(Source& source) : source_(source), buffer_(kSize) {}
@@ -25,6 +26,7 @@ class Window {
 
   size_t left() const { return static_cast<size_t>(end - at); }
   uint64_t offset() const { return begin_ + static_cast<uint64_t>(at - buffer_.data()); }
+  std::optional<uint64_t> total() const { return source_.size(); }
   bool at_end() const { return ended_; }
 
   // Makes at least `count` bytes visible, fewer only where the source ends.
