@@ -132,7 +132,7 @@ class DiagnoseVerb : public Verb {
  public:
   std::string_view name() const override { return "diagnose"; }
   std::string_view description() const override {
-    return "why a run died of memory, from its log, and what to do";
+    return "why a run died of memory, from its log or snapshot, and what to do";
   }
 
   void Declare(FlagTable& flags) override {
