@@ -57,6 +57,7 @@ class SimulatedDevice final : public Device {
   void Unmap(uint64_t address, const Request& request) override;
   std::optional<Bytes> FreeBytes() const override;
   std::optional<Bytes> total() const override { return spec_.total; }
+  Bytes used() const { return Bytes(used_); }  // by segments, in pages
 
  private:
   bool Charge(int64_t size);

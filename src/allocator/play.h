@@ -27,7 +27,7 @@ inline constexpr uint32_t kStartOfTrace = UINT32_MAX;
 
 // torch.cuda.OutOfMemoryError, as the allocator raises it.
 struct OutOfMemory {
-  uint32_t event = 0;                // the allocation that failed
+  uint32_t event = 0;                // the allocation that failed; kStartOfTrace if before
   Bytes requested;                   // what the program asked for
   Bytes segment;                     // "Tried to allocate": the segment that would have been needed
   std::optional<Bytes> device_free;  // cudaMemGetInfo; nothing where the size is not known

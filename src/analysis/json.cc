@@ -23,7 +23,7 @@ json ToJson(const AllocatorSettings& s) {
 }
 
 json ToJson(const OutOfMemory& oom) {
-  return {{"event", oom.event},
+  return {{"event", oom.event == kStartOfTrace ? json(nullptr) : json(oom.event)},
           {"requested_bytes", oom.requested.count()},
           {"segment_bytes", oom.segment.count()},
           {"free_bytes", oom.device_free ? json(oom.device_free->count()) : json(nullptr)},

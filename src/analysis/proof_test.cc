@@ -131,7 +131,7 @@ TEST(WhatIf, OtherSettingsAreWhatARunUnderThemRecords) {
   const Trace trace = Program(8, false);
   DeviceRecording device = Record(trace, plain, {}).recording;
   ReconstructStart(device, plain);
-  const auto program = ProgramOf(device, Prove(device, plain), plain, expandable);
+  const auto program = ProgramOf(device, Prove(device, plain), plain, expandable, {});
   EXPECT_FALSE(program.relaid);
   EXPECT_EQ(Play(program.trace, expandable).peak.reserved, Play(trace, expandable).peak.reserved);
 }
@@ -140,8 +140,40 @@ TEST(WhatIf, ASmallerCardIsWhereItDies) {
   const AllocatorSettings settings = Conf("");
   DeviceRecording device = Record(Program(3, false), settings, {}).recording;
   ReconstructStart(device, settings);
-  const auto program = ProgramOf(device, Prove(device, settings), settings, settings);
+  const auto program = ProgramOf(device, Prove(device, settings), settings, settings, {});
   EXPECT_TRUE(Play(program.trace, settings, {.total = 60_MiB}).oom.has_value());
+}
+
+// Half of what was there at the beginning is cached: a device without room for all of it can still
+// hold what is allocated, and one without room for that is too small from the start.
+TEST(WhatIf, WhatWasThereBeforeHasToFitToo) {
+  const AllocatorSettings settings = Conf("");
+  DeviceRecording device;
+  device.trace.start = {{.address = 0x7f0000000000,
+                         .size = 100_MiB,
+                         .blocks = {{.size = 100_MiB,
+                                     .requested = 100_MiB,
+                                     .state = BlockState::kAllocated,
+                                     .allocation = {0}}}},
+                        {.address = 0x7f0100000000,
+                         .size = 100_MiB,
+                         .blocks = {{.size = 100_MiB, .state = BlockState::kFree}}}};
+  device.trace.allocation_count = 2;
+  Event event;
+  event.size = 60_MiB;
+  event.allocation = {1};
+  device.trace.events = {event};
+  device.addresses = {0x7f0100000000};
+  const Proof proof = Prove(device, settings);
+  const auto on = [&](Bytes total) {
+    return PlayAs(device, proof, settings, settings, {.total = total});
+  };
+  EXPECT_FALSE(on(200_MiB).oom.has_value());
+  EXPECT_FALSE(on(170_MiB).oom.has_value());
+  ASSERT_TRUE(on(150_MiB).oom.has_value());
+  EXPECT_EQ(on(150_MiB).oom->event, 0u);
+  ASSERT_TRUE(on(90_MiB).oom.has_value());
+  EXPECT_EQ(on(90_MiB).oom->event, kStartOfTrace);
 }
 
 TEST(Growth, ALineThatKeepsSomethingEachStepIsALeak) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "allocator/player.h"
 #include "allocator/rounding.h"
 
 namespace vramcast {
@@ -35,17 +36,27 @@ AddressOrder OrderOf(const DeviceRecording& device) {
   return up < 0 ? AddressOrder::kDown : AddressOrder::kUp;
 }
 
+// Whether the device can hold the segments that were there before the first event.
+bool HoldsStart(const Trace& trace, const DeviceSpec& spec) {
+  if (!spec.total) return true;
+  SimulatedDevice endless({});
+  OccupyStart(trace, endless);
+  return endless.used() <= *spec.total - spec.other_processes - spec.context;
+}
+
 }  // namespace
 
 Program ProgramOf(const DeviceRecording& device, const Proof& proof,
-                  const AllocatorSettings& recorded, const AllocatorSettings& wanted) {
+                  const AllocatorSettings& recorded, const AllocatorSettings& wanted,
+                  const DeviceSpec& spec) {
   Program program;
   program.trace = device.trace;
   program.address_order = OrderOf(device);
   for (const uint32_t i : proof.empty_caches) {
     if (i < program.trace.events.size()) program.trace.events[i].action = Action::kEmptyCache;
   }
-  if (program.trace.start.empty() || SameLayout(recorded, wanted)) return program;
+  const bool stays = SameLayout(recorded, wanted) && HoldsStart(program.trace, spec);
+  if (program.trace.start.empty() || stays) return program;
 
   program.relaid = true;
   std::vector<Event> events;
@@ -62,17 +73,32 @@ Program ProgramOf(const DeviceRecording& device, const Proof& proof,
       events.push_back(event);
     }
   }
+  program.placed = static_cast<uint32_t>(events.size());
   events.insert(events.end(), program.trace.events.begin(), program.trace.events.end());
   program.trace.events = std::move(events);
   program.trace.start.clear();
   return program;
 }
 
+void CountFromRecording(const Program& program, Run* run) {
+  const auto recount = [&](uint32_t event) {
+    if (event == kStartOfTrace || event < program.placed) return kStartOfTrace;
+    return event - program.placed;
+  };
+  run->peak.event = recount(run->peak.event);
+  for (std::optional<Peak>& phase : run->phases) {
+    if (phase) phase->event = recount(phase->event);
+  }
+  if (run->oom) run->oom->event = recount(run->oom->event);
+}
+
 Run PlayAs(const DeviceRecording& device, const Proof& proof, const AllocatorSettings& recorded,
            const AllocatorSettings& wanted, DeviceSpec spec) {
-  const Program program = ProgramOf(device, proof, recorded, wanted);
+  const Program program = ProgramOf(device, proof, recorded, wanted, spec);
   spec.address_order = program.address_order;
-  return Play(program.trace, wanted, spec);
+  Run run = Play(program.trace, wanted, spec);
+  CountFromRecording(program, &run);
+  return run;
 }
 
 }  // namespace vramcast

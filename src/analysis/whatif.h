@@ -12,15 +12,21 @@
 namespace vramcast {
 
 // A recording without what the device did: only what the program asked for, and where it emptied
-// the cache. Under settings that lay memory out differently the start state is laid out anew, block
-// by block in order of address; `relaid` says so.
+// the cache. Under settings that lay memory out differently, or on a device that cannot hold the
+// segments of the start state, that state is laid out anew, block by block in order of address;
+// `relaid` says so.
 struct Program {
   Trace trace;
   bool relaid = false;
+  uint32_t placed = 0;  // events before the recording's own: of a start state laid out anew
   AddressOrder address_order = AddressOrder::kUp;  // as recorded segments came
 };
 Program ProgramOf(const DeviceRecording& device, const Proof& proof,
-                  const AllocatorSettings& recorded, const AllocatorSettings& wanted);
+                  const AllocatorSettings& recorded, const AllocatorSettings& wanted,
+                  const DeviceSpec& spec);
+
+// Counts a run's events as the recording does. kStartOfTrace: before its first.
+void CountFromRecording(const Program& program, Run* run);
 
 // That program on a device, whose address order is taken from the recording.
 Run PlayAs(const DeviceRecording& device, const Proof& proof, const AllocatorSettings& recorded,

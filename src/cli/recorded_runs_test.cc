@@ -117,7 +117,7 @@ TEST(WhatIf, AnotherBatchIsPredictedFromTwo) {
         SCOPED_TRACE(from->id + " with " + with->id + " to " + to->id);
         const double factor = static_cast<double>(to->batch) / static_cast<double>(from->batch);
         const Program program = ProgramOf(recording.recording->devices[0], recording.proofs[0],
-                                          recording.settings, recording.settings);
+                                          recording.settings, recording.settings, {});
         const ScaledProgram scaled =
             ScaleBatch(program.trace, *recording.recording, *other.recording, 0, factor);
         EXPECT_TRUE(scaled.aligned);

@@ -32,8 +32,10 @@ std::vector<Candidate> SearchSettings(const AllocatorSettings& base,
     candidates.push_back({conf, play(*settings)});
   }
   const auto rank = [](const Candidate& c) {
-    return std::tuple(c.run.oom.has_value(),
-                      -static_cast<int64_t>(c.run.oom ? c.run.oom->event : 0), c.run.peak.reserved,
+    // The later it dies the better; worst is before the first event.
+    int64_t event = c.run.oom ? c.run.oom->event : 0;
+    if (event == kStartOfTrace) event = -1;
+    return std::tuple(c.run.oom.has_value(), -event, c.run.peak.reserved,
                       c.run.statistics.num_alloc_retries);
   };
   std::stable_sort(candidates.begin(), candidates.end(),

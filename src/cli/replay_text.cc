@@ -136,13 +136,14 @@ void AddWhatIf(const LoadedRecording& loaded, const ReplayView& view, size_t d,
   document->Add(Title{"What if: " + Conditions(view)});
   if (result.run.oom) {
     const OutOfMemory& oom = *result.run.oom;
-    document->Add(Paragraph{
-        fmt::format("It dies at event {}: {} asked for, {} allocated, {} reserved, largest free "
-                    "block {}.",
-                    WithThousands(oom.event), FormatBytes(oom.requested),
-                    FormatBytes(oom.allocated), FormatBytes(oom.reserved),
-                    FormatBytes(oom.largest_free_block)),
-        Tone::kBad});
+    const std::string when = oom.event == kStartOfTrace
+                                 ? "It dies before the recording begins, of what was there already"
+                                 : fmt::format("It dies at event {}", WithThousands(oom.event));
+    document->Add(
+        Paragraph{fmt::format("{}: {} asked for, {} allocated, {} reserved, largest free block {}.",
+                              when, FormatBytes(oom.requested), FormatBytes(oom.allocated),
+                              FormatBytes(oom.reserved), FormatBytes(oom.largest_free_block)),
+                  Tone::kBad});
   } else {
     document->Add(Paragraph{"It lives.", Tone::kGood});
   }

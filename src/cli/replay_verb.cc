@@ -167,9 +167,10 @@ class ReplayVerb : public Verb {
 
   // What device `d` asked for, under other settings and at the batch that was asked for.
   Program ProgramFor(const LoadedRecording& loaded, size_t d, const AllocatorSettings& settings,
-                     std::optional<double> factor, std::optional<ScaledProgram>* scaled) const {
+                     const DeviceSpec& spec, std::optional<double> factor,
+                     std::optional<ScaledProgram>* scaled) const {
     Program program =
-        ProgramOf(loaded.recording->devices[d], loaded.proofs[d], loaded.settings, settings);
+        ProgramOf(loaded.recording->devices[d], loaded.proofs[d], loaded.settings, settings, spec);
     if (factor) {
       *scaled = ScaleBatch(program.trace, *loaded.recording, *second_->recording, d, *factor);
       program.trace = std::move((*scaled)->trace);
@@ -181,7 +182,7 @@ class ReplayVerb : public Verb {
   std::optional<ScaleCheck> Check(const LoadedRecording& loaded, size_t d, double ratio) const {
     if (d >= second_->proofs.size() || second_->proofs[d].ooms > 0) return std::nullopt;
     std::optional<ScaledProgram> scaled;
-    const Program program = ProgramFor(loaded, d, second_->settings, ratio, &scaled);
+    const Program program = ProgramFor(loaded, d, second_->settings, {}, ratio, &scaled);
     const auto run =
         Play(program.trace, second_->settings, {.address_order = program.address_order});
     return ScaleCheck{run.peak, second_->proofs[d].run.peak};
@@ -199,7 +200,8 @@ class ReplayVerb : public Verb {
       spec.address_order = program.address_order;
       return spec;
     };
-    const Program program = ProgramFor(loaded, d, view_.settings, view_.scale, &result.scaled);
+    const Program program =
+        ProgramFor(loaded, d, view_.settings, view_.spec, view_.scale, &result.scaled);
     if (result.scaled && result.scaled->batch_ratio == 1 &&
         !loaded.recording->devices[d].trace.events.empty()) {
       return UsageError(with_ + ": no allocation differs in size from " + view_.file +
@@ -209,8 +211,10 @@ class ReplayVerb : public Verb {
     if (view_.search) {
       result.candidates = SearchSettings(view_.settings, [&](const AllocatorSettings& settings) {
         std::optional<ScaledProgram> scaled;
-        const Program tried = ProgramFor(loaded, d, settings, view_.scale, &scaled);
-        return Play(tried.trace, settings, play_on(tried));
+        const Program tried = ProgramFor(loaded, d, settings, view_.spec, view_.scale, &scaled);
+        vramcast::Run run = Play(tried.trace, settings, play_on(tried));
+        CountFromRecording(tried, &run);
+        return run;
       });
     }
     result.relaid = program.relaid;
@@ -221,6 +225,7 @@ class ReplayVerb : public Verb {
       result.run = std::move(replay.run);
       written_.push_back(std::move(replay.recording));
     }
+    CountFromRecording(program, &result.run);
     view_.runs.push_back(std::move(result));
     return {};
   }
