@@ -12,7 +12,7 @@
 #include <mutex>
 #include <string>
 
-#define HOOK extern "C" __attribute__((no_instrument_function, visibility("hidden")))
+#define HOOK extern "C" __attribute__((no_instrument_function))
 
 namespace {
 
@@ -25,8 +25,8 @@ __attribute__((no_instrument_function)) int64_t Now(clockid_t clock) {
 }
 
 thread_local int depth = 0;
-thread_local int64_t entered = 0;
-std::atomic<int64_t> inside_all{0}, inside_main{0}, calls{0}, first{0}, written{0};
+thread_local int64_t entered = 0, entered_cpu = 0;
+std::atomic<int64_t> inside{0}, inside_cpu{0}, calls{0}, first{0}, written{0};
 
 __attribute__((no_instrument_function)) void Write(int64_t now) {
   const char* prefix = std::getenv("VRAMCAST_DEVICE_TIMES");
@@ -36,19 +36,20 @@ __attribute__((no_instrument_function)) void Write(int64_t now) {
   FILE* file = std::fopen(path, "w");
   if (file == nullptr) return;
   const auto seconds = [](int64_t time) { return static_cast<double>(time) / kSecond; };
-  std::fprintf(
-      file,
-      "since the first call %.3f s, CPU of the process %.3f s, inside %.3f s of all threads "
-      "and %.3f s of the main one, %lld calls\n",
-      seconds(now - first), seconds(Now(CLOCK_PROCESS_CPUTIME_ID)), seconds(inside_all),
-      seconds(inside_main), static_cast<long long>(calls.load()));
+  std::fprintf(file, "since the first call: %.3f s, of which inside: %.3f s\n",
+               seconds(now - first), seconds(inside));
+  std::fprintf(file, "CPU of the process: %.3f s, of which inside: %.3f s, %lld calls\n",
+               seconds(Now(CLOCK_PROCESS_CPUTIME_ID)), seconds(inside_cpu),
+               static_cast<long long>(calls.load()));
   std::fclose(file);
 }
 
 }  // namespace
 
 HOOK void __cyg_profile_func_enter(void*, void*) {
-  if (depth++ == 0) entered = Now(CLOCK_MONOTONIC);
+  if (depth++ > 0) return;
+  entered = Now(CLOCK_MONOTONIC);
+  entered_cpu = Now(CLOCK_THREAD_CPUTIME_ID);
 }
 
 HOOK void __cyg_profile_func_exit(void*, void*) {
@@ -56,8 +57,8 @@ HOOK void __cyg_profile_func_exit(void*, void*) {
   const int64_t now = Now(CLOCK_MONOTONIC);
   int64_t none = 0;
   first.compare_exchange_strong(none, entered);
-  inside_all += now - entered;
-  if (gettid() == getpid()) inside_main += now - entered;
+  inside += now - entered;
+  inside_cpu += Now(CLOCK_THREAD_CPUTIME_ID) - entered_cpu;
   ++calls;
   int64_t last = written;
   if (now - last > kSecond && written.compare_exchange_strong(last, now)) Write(now);

@@ -21,4 +21,6 @@ if(VRAMCAST_DEVICE_TIMES)
   target_sources(vramcast_device PRIVATE ${CMAKE_SOURCE_DIR}/bench/device_time.cc)
   target_compile_options(vramcast_device PRIVATE -finstrument-functions
                          -finstrument-functions-exclude-file-list=/usr/include,/usr/lib)
+  # The C library has functions of the same names, which do nothing.
+  target_link_options(vramcast_device PRIVATE -Wl,-Bsymbolic-functions)
 endif()
