@@ -157,7 +157,7 @@ class Behaviour(unittest.TestCase):
         logits = [line for line in rank["lines"] if line["category"] == "logits"]
         self.assertRegex(logits[0]["line"], r"small_gpt.py:\d+ forward$")
         self.assertIn("outside Python", rank["lines"][0]["line"])  # autograd's thread
-        self.assertEqual(rank["peak_phase"], "first_backward")
+        self.assertEqual(rank["peak_phase"], "train_step")
 
     def test_a_trace_is_read_by_other_verbs(self):
         with tempfile.TemporaryDirectory() as folder:
