@@ -16,7 +16,8 @@ void CountEdges(const std::shared_ptr<Node>& root) {
   while (!stack.empty()) {
     Node* node = stack.back();
     stack.pop_back();
-    for (const Edge& edge : node->next) {
+    for (size_t i = 0; i < node->inputs; ++i) {
+      const Edge& edge = node->next[i].edge;
       if (!edge.node) continue;
       ++edge.node->waiting;
       if (edge.node->seen) continue;
@@ -41,16 +42,17 @@ void Add(Pen* pen, Tensor* sum, Tensor gradient) {
   *sum = std::move(fresh);
 }
 
-std::vector<Tensor> Call(Pen* pen, Node* node) {
-  std::vector<Tensor> arrived = std::move(node->gradients);
-  std::vector<Tensor> made = node->backward(arrived);
-  for (size_t i = 0; i < made.size() && i < node->next.size(); ++i) {
+Gradients Call(Pen* pen, Node* node) {
+  Gradients arrived = std::move(node->gradients);
+  Gradients made = node->backward(arrived);
+  for (size_t i = 0; i < made.size() && i < node->inputs; ++i) {
     Tensor& gradient = made[i];
-    if (gradient.count == 0 || gradient.width == node->next_width[i]) continue;
-    const int64_t bytes = gradient.count * node->next_width[i];
+    const int64_t width = node->next[i].width;
+    if (gradient.count == 0 || gradient.width == width) continue;
+    const int64_t bytes = gradient.count * width;
     gradient = {std::make_shared<Storage>(pen, Role::kActivationGradient, bytes),
                 gradient.count,
-                node->next_width[i],
+                width,
                 false,
                 {}};
   }
@@ -62,23 +64,23 @@ std::vector<Tensor> Call(Pen* pen, Node* node) {
 void RunBackward(Pen* pen, const Tensor& loss, Tensor gradient) {
   if (!loss.edge.node) return;
   CountEdges(loss.edge.node);
-  loss.edge.node->gradients.resize(1);
+  loss.edge.node->gradients.grow(1);
   loss.edge.node->gradients[0] = std::move(gradient);
   std::vector<std::shared_ptr<Node>> ready = {loss.edge.node};
   while (!ready.empty()) {
     std::pop_heap(ready.begin(), ready.end(), RunsLater);
     const std::shared_ptr<Node> node = std::move(ready.back());
     ready.pop_back();
-    std::vector<Tensor> made = Call(pen, node.get());
+    Gradients made = Call(pen, node.get());
     node->backward = nullptr;
     node->seen = false;
-    for (size_t i = 0; i < node->next.size(); ++i) {
-      const Edge edge = std::move(node->next[i]);
+    for (size_t i = 0; i < node->inputs; ++i) {
+      const Edge edge = std::move(node->next[i].edge);
       if (!edge.node) continue;
       if (i < made.size() && made[i].count > 0) {
-        std::vector<Tensor>& sums = edge.node->gradients;
+        Gradients& sums = edge.node->gradients;
         const auto slot = static_cast<size_t>(edge.slot);
-        if (sums.size() <= slot) sums.resize(slot + 1);
+        sums.grow(slot + 1);
         Add(pen, &sums[slot], std::move(made[i]));
         made[i] = {};
       }

@@ -29,8 +29,10 @@ void Context::Record(Tensor* out, std::initializer_list<Edge> inputs,
   if (std::none_of(inputs.begin(), inputs.end(), [](const Edge& e) { return e.node; })) return;
   auto node = std::make_shared<Node>();
   node->sequence = ++sequence_;
-  node->next = inputs;
-  node->next_width = widths;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    node->next[i] = {inputs.begin()[i], widths.begin()[i]};
+  }
+  node->inputs = inputs.size();
   node->backward = std::move(backward);
   out->edge = {std::move(node), 0};
 }
@@ -40,10 +42,11 @@ Edge Context::LeafOf(Parameter* parameter) {
   if (!parameter->leaf || !parameter->leaf->backward) {
     auto leaf = std::make_shared<Node>();
     leaf->sequence = kLeafSequence;
-    leaf->backward = [parameter](std::vector<Tensor>& gradients) {
+    leaf->backward = [this, parameter](Gradients& gradients) {
       // AccumulateGrad: the first gradient is taken as it is, later ones are added in place.
       if (parameter->gradient.count == 0) parameter->gradient = std::move(gradients[0]);
-      return std::vector<Tensor>();
+      if (on_gradient_) on_gradient_(parameter);
+      return Gradients();
     };
     parameter->leaf = std::move(leaf);
   }
@@ -67,6 +70,7 @@ void Context::UseCublasLt() {
 
 void Context::LeaveAutocast() {
   autocast_ = false;
+  for (Parameter* parameter : casts_) parameter->cast = {};
   casts_.clear();
 }
 
@@ -76,14 +80,16 @@ Tensor Context::ForProduct(Parameter* parameter) {
   plain.width = parameter->width;
   plain.edge = LeafOf(parameter);
   if (!autocast_ || parameter->width != 4) return plain;
-  const auto found = casts_.find(parameter);
-  if (found != casts_.end()) return found->second;
+  if (parameter->cast.count > 0) return parameter->cast;
   Tensor cast = Fresh(Role::kWeightCopy, parameter->count, 2);
-  Record(&cast, {plain.edge}, {4}, [this, count = parameter->count](std::vector<Tensor>&) {
-    return std::vector<Tensor>{Fresh(Role::kGradient, count, 4)};
+  Record(&cast, {plain.edge}, {4}, [this, count = parameter->count](Gradients&) {
+    return Gradients{Fresh(Role::kGradient, count, 4)};
   });
   // Only leaves that are trained are kept (autocast_mode.cpp, cached_cast).
-  if (parameter->trainable && !pen_.stopped()) casts_.emplace(parameter, cast);
+  if (parameter->trainable && !pen_.stopped()) {
+    parameter->cast = cast;
+    casts_.push_back(parameter);
+  }
   return cast;
 }
 

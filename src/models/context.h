@@ -6,7 +6,6 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
-#include <unordered_map>
 #include <vector>
 
 #include "models/autograd.h"
@@ -33,6 +32,7 @@ struct Parameter {
   bool is_table = false;  // an embedding or the output layer: a row an entry of the vocabulary
   Tensor data;
   Tensor gradient;
+  Tensor cast;                 // kept by autocast until its region ends
   std::shared_ptr<Node> leaf;  // made anew in each forward pass
 
   int64_t bytes() const { return count * width; }
@@ -83,6 +83,8 @@ class Context {
   void Record(Tensor* out, std::initializer_list<Edge> inputs,
               std::initializer_list<int64_t> widths, Backward backward);
   Edge LeafOf(Parameter* parameter);
+  // Called whenever a parameter has got a gradient.
+  void set_on_gradient(std::function<void(Parameter*)> action) { on_gradient_ = std::move(action); }
 
   // The first matrix product of a thread takes its handle's workspace.
   void UseCublas();
@@ -115,8 +117,9 @@ class Context {
   bool in_backward_ = false;
   bool recomputing_ = false;
   std::shared_ptr<Frame> frame_;
+  std::function<void(Parameter*)> on_gradient_;
   uint64_t sequence_ = 0;
-  std::unordered_map<Parameter*, Tensor> casts_;
+  std::vector<Parameter*> casts_;  // of the region, in their order
   bool has_workspace_[2] = {};
   bool has_lt_workspace_[2] = {};
 };

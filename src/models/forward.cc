@@ -165,9 +165,9 @@ Tensor Model::InUnit(size_t unit, const Tensor& x, Run run) {
   const auto watched = [this](const Tensor& tensor, std::function<void()> action) {
     Tensor out = tensor;
     out.edge = {};
-    c_.Record(&out, {tensor.edge}, {tensor.width}, [action](std::vector<Tensor>& g) {
+    c_.Record(&out, {tensor.edge}, {tensor.width}, [action](Gradients& g) {
       action();
-      return std::vector<Tensor>{g[0]};
+      return Gradients{g[0]};
     });
     return out;
   };

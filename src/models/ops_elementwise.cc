@@ -7,14 +7,12 @@
 namespace vramcast::models {
 namespace {
 
-using Gradients = std::vector<Tensor>;
-
 Tensor GradientOf(Context& c, int64_t count, int64_t width) {
   return c.Fresh(Role::kActivationGradient, count, width);
 }
 
-std::vector<Tensor> One(Tensor tensor) {
-  std::vector<Tensor> list;
+Gradients One(Tensor tensor) {
+  Gradients list;
   list.push_back(std::move(tensor));
   return list;
 }

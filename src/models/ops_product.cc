@@ -7,8 +7,6 @@
 namespace vramcast::models {
 namespace {
 
-using Gradients = std::vector<Tensor>;
-
 // A 16-bit gradient of a matrix that autocast took from fp32 is cast later.
 Role GradientRole(const Parameter& weight, int64_t width) {
   return weight.width == width ? Role::kGradient : Role::kLowPrecisionGradient;

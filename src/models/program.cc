@@ -1,6 +1,7 @@
 #include "models/program.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "models/model.h"
@@ -12,6 +13,11 @@ namespace {
 
 constexpr size_t kSteps = 3;
 constexpr int64_t kMicroBatches = 4;
+
+// Where a step stands in the trace.
+struct Written {
+  TraceBuilder::Mark from, to;
+};
 
 void Step(Context& c, Model& model, Sharding& sharding, Optimizer& optimizer,
           const TrainingOptions& options, int64_t sequence, bool first) {
@@ -42,7 +48,7 @@ void Step(Context& c, Model& model, Sharding& sharding, Optimizer& optimizer,
 }  // namespace
 
 Program WriteProgram(const ModelConfig& config, const TrainingOptions& options,
-                     const Machine& machine) {
+                     const Machine& machine, Rounds rounds) {
   Program program;
   auto context = std::make_unique<Context>(machine);
   // Sharding wrappers cast whole layers themselves.
@@ -57,10 +63,20 @@ Program WriteProgram(const ModelConfig& config, const TrainingOptions& options,
     program.parameters = model.parameter_count();
     program.trainable = model.trainable_count();
     const size_t steps = std::max(kSteps, options.sequence_lengths.size());
+    std::map<int64_t, Written> written;  // by length
     for (size_t step = 0; step < steps; ++step) {
       const int64_t sequence = options.sequence_lengths[step % options.sequence_lengths.size()];
-      const Tensor ids = context->Fresh(Role::kBatch, options.batch_size * sequence, 8);
-      Step(*context, model, sharding, optimizer, options, sequence, step == 0);
+      if (step > 0) context->pen().Enter(Phase::kTrainStep);
+      const auto before = written.find(sequence);
+      if (rounds == Rounds::kRepeated && before != written.end()) {
+        if (context->pen().Repeat(before->second.from, before->second.to)) continue;
+      }
+      const TraceBuilder::Mark from = context->pen().mark();
+      {
+        const Tensor ids = context->Fresh(Role::kBatch, options.batch_size * sequence, 8);
+        Step(*context, model, sharding, optimizer, options, sequence, step == 0);
+      }
+      written.try_emplace(sequence, Written{from, context->pen().mark()});
     }
     program.trace = std::move(context->pen()).Take();  // what is left at the end stays
   }

@@ -33,6 +33,34 @@ void TraceBuilder::EmptyCache() {
   trace_.events.push_back({.action = Action::kEmptyCache, .phase = phase_});
 }
 
+bool TraceBuilder::Repeat(Mark from, Mark to) {
+  std::vector<bool> freed(to.allocation - from.allocation);
+  for (size_t i = from.event; i < to.event; ++i) {
+    const Event& event = trace_.events[i];
+    if (event.action != Action::kFreeCompleted) continue;
+    if (event.allocation.value < from.allocation) return false;
+    freed[event.allocation.value - from.allocation] = true;
+  }
+  // Room for the round after this one too, since rounds come in numbers.
+  const size_t round = to.event - from.event;
+  if (trace_.events.capacity() < trace_.events.size() + round) {
+    trace_.events.reserve(trace_.events.size() + 2 * round);
+  }
+  std::vector<AllocationId> again(freed.size());
+  for (size_t i = from.event; i < to.event; ++i) {
+    Event event = trace_.events[i];
+    event.phase = phase_;
+    if (event.action == Action::kAlloc || event.action == Action::kFreeCompleted) {
+      const uint32_t slot = event.allocation.value - from.allocation;
+      if (!freed[slot]) continue;
+      if (event.action == Action::kAlloc) again[slot] = {trace_.allocation_count++};
+      event.allocation = again[slot];
+    }
+    trace_.events.push_back(event);
+  }
+  return true;
+}
+
 Trace TraceBuilder::Take() && { return std::move(trace_); }
 
 }  // namespace vramcast

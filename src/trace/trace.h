@@ -77,6 +77,17 @@ class TraceBuilder {
   void Free(AllocationId id);
   void EmptyCache();
 
+  // A place between two events.
+  struct Mark {
+    size_t event = 0;
+    uint32_t allocation = 0;
+  };
+  Mark mark() const { return {trace_.events.size(), trace_.allocation_count}; }
+  // Writes once more, in the phase of now, what was written from `from` to `to`, as another round
+  // of a loop does: what was allocated there and not freed was made once and is left out. False,
+  // and nothing is written, if something older was freed there: then rounds are not alike.
+  bool Repeat(Mark from, Mark to);
+
   Trace Take() &&;
 
  private:

@@ -38,6 +38,38 @@ TEST(TraceBuilder, AnEmptyTensorMakesNoEvent) {
   EXPECT_TRUE(std::move(builder).Take().events.empty());
 }
 
+TEST(TraceBuilder, RepeatsARoundWithoutWhatWasMadeOnce) {
+  TraceBuilder builder;
+  builder.EnterPhase(Phase::kFirstForward);
+  const LabelId label = builder.Intern(Category::kOther, "any");
+  builder.Alloc(1_MiB, label);
+  const TraceBuilder::Mark from = builder.mark();
+  const AllocationId passing = builder.Alloc(2_MiB, label);
+  builder.Alloc(3_MiB, label);  // stays
+  builder.Free(passing);
+  const TraceBuilder::Mark to = builder.mark();
+  builder.EnterPhase(Phase::kTrainStep);
+  EXPECT_TRUE(builder.Repeat(from, to));
+  const Trace trace = std::move(builder).Take();
+
+  ASSERT_EQ(trace.events.size(), 6u);
+  EXPECT_EQ(trace.events[4].size, 2_MiB);
+  EXPECT_EQ(trace.events[4].phase, Phase::kTrainStep);
+  EXPECT_EQ(trace.events[4].allocation.value, 3u);
+  EXPECT_EQ(trace.events[5].action, Action::kFreeCompleted);
+  EXPECT_EQ(trace.events[5].allocation.value, 3u);
+  EXPECT_EQ(trace.allocation_count, 4u);
+}
+
+TEST(TraceBuilder, DoesNotRepeatARoundThatFreedSomethingOlder) {
+  TraceBuilder builder;
+  const AllocationId older = builder.Alloc(1_MiB, Category::kOther, "any");
+  const TraceBuilder::Mark from = builder.mark();
+  builder.Free(older);
+  EXPECT_FALSE(builder.Repeat(from, builder.mark()));
+  EXPECT_EQ(std::move(builder).Take().events.size(), 2u);
+}
+
 TEST(Phase, NamesRoundTrip) {
   for (size_t i = 0; i < kPhaseCount; ++i) {
     EXPECT_EQ(PhaseFromName(PhaseName(static_cast<Phase>(i))), static_cast<Phase>(i));
