@@ -9,8 +9,6 @@
 namespace vramcast::models {
 namespace {
 
-using Gradients = std::vector<Tensor>;
-
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t RoundTo(int64_t value, int64_t step) { return CeilDiv(value, step) * step; }
 
@@ -118,9 +116,52 @@ Tensor SoftmaxInFp32(Context& c, const Tensor& x) {
              const Tensor result = saved.Take(&c);
              Gradients made;
              made.push_back(c.Fresh(Role::kActivationGradient, result.count, width));
+             // SoftMax.cu, softmax_backward_cuda_out: the gradient times the output.
+             c.Touch(Role::kActivationGradient, result.bytes());
              return made;
            });
   return out;
+}
+
+// _scaled_dot_product_attention_math (attention.cpp) with a causal mask of its own. Both factors of
+// the scores are scaled; queries, which are a transposed view, are copied for the product.
+Tensor Math(Context& c, const Heads& h, const Tensor& q, const Tensor& k, const Tensor& v) {
+  const int64_t scores_count = h.batch * h.heads * h.sequence * h.sequence;
+  const int64_t mask_count = h.sequence * h.sequence;
+  const int64_t copies = h.heads / h.kv_heads;
+  Tensor bias, query, keys;  // go last
+  query = MulScalar(c, q, Role::kInputCopy);
+  {
+    Tensor lower;
+    {
+      const Tensor ones = c.Fresh(Role::kMask, mask_count, 1);
+      lower = c.Fresh(Role::kMask, mask_count, 1);
+    }
+    const Tensor zero = c.Fresh(Role::kSmall, 1, q.width);
+    const Tensor infinity = c.Fresh(Role::kSmall, 1, q.width);
+    bias = c.Fresh(Role::kAttentionBias, mask_count, q.width);
+  }
+  keys = RepeatHeads(c, k, copies);
+  const Tensor values = RepeatHeads(c, v, copies);
+  Tensor weights;
+  {
+    Tensor scores;
+    {
+      const Tensor scaled = MulScalar(c, keys, Role::kInputCopy);
+      const Tensor copied = AddScalar(c, query, Role::kInputCopy);
+      scores = BatchedProduct(c, copied, scaled, scores_count, Role::kAttentionScores);
+    }
+    // _safe_softmax looks for rows of which everything is masked.
+    weights = SoftmaxInFp32(c, scores);
+    const Tensor masked = c.Fresh(Role::kTemporary, scores_count, 1);
+    const Tensor rows = c.Fresh(Role::kTemporary, scores_count / h.sequence, 1);
+    c.Touch(Role::kSmall, 4);
+  }
+  const Tensor out = BatchedProduct(c, weights, values, q.count, Role::kAttentionOut);
+  keys = {};
+  query = {};
+  bias = {};
+  return MulScalar(c, out, Role::kAttentionOut);  // transpose(1, 2).contiguous()
 }
 
 Tensor Eager(Context& c, const Heads& h, const Tensor& q, const Tensor& k, const Tensor& v,
@@ -178,6 +219,12 @@ Tensor Attend(Context& c, AttentionWay way, const Heads& h, const Tensor& q, con
   const Tensor keys = RepeatHeads(c, k, copies);
   const Tensor values = RepeatHeads(c, v, copies);
   if (way == AttentionWay::kEager) return Eager(c, h, q, keys, values, mask, dropout);
+  // Without a mask transformers leaves the repetition to PyTorch (enable_gqa), which only flash and
+  // math can do (sdp_utils.cpp, check_grouped_query_attention), and flash takes no fp32.
+  if (way == AttentionWay::kSdpa && !mask.present && h.kv_heads != h.heads && q.width == 4 &&
+      !c.autocast()) {
+    return Math(c, h, q, k, v);
+  }
 
   const int64_t width = c.autocast() || way == AttentionWay::kFlash ? 2 : q.width;
   const Tensor value = Cast(c, values, width, Role::kInputCopy);

@@ -108,6 +108,19 @@ TEST(ModelForecast, AdaptersLeaveTheWeightsWithoutGradients) {
   EXPECT_LT(adapted->peak_allocated, full->peak_allocated);
 }
 
+// Dry run of transformers 5.24 on PyTorch 2.9.1: 1,199.37 MiB; the memory-efficient kernel, which a
+// mask brings, needs 57 MiB less.
+TEST(ModelForecast, GroupedHeadsInFp32WithoutAMaskKeepTheirScores) {
+  ModelConfig config = Small(4, 4);
+  config.vocabulary = 32000;
+  ModelRequest request = RequestOf(config);
+  request.options.batch_size = 2;
+  request.options.precision = Precision::kFp32;
+  request.options.optimizer = OptimizerKind::kAdamWFused;
+  request.options.mask = MaskKind::kNone;
+  EXPECT_NEAR(Peak(request).mib(), 1199.37, 2);
+}
+
 TEST(ModelForecast, ShardingSplitsWhatItSays) {
   ModelRequest request = RequestOf(Small(8));
   request.options.batch_size = 1;
@@ -119,8 +132,23 @@ TEST(ModelForecast, ShardingSplitsWhatItSays) {
   };
   const Bytes ddp = peak(Parallel::kDdp);
   EXPECT_LT(peak(Parallel::kFsdp2), ddp);
-  const Bytes zero1 = peak(Parallel::kZero1);
-  EXPECT_LT(peak(Parallel::kZero3), zero1);
+}
+
+// Dry runs of DeepSpeed 0.19 by its defaults, rank 0 of 4: 1,379.05, 1,370.30 and 1,760.06 MiB, of
+// which its bucket takes 954 whatever the model.
+TEST(ModelForecast, ZeroTakesABucketOfAFixedSize) {
+  ModelConfig config = Small(4);
+  config.vocabulary = 32000;
+  ModelRequest request = RequestOf(config);
+  request.options.batch_size = 2;
+  request.options.world_size = 4;
+  const auto peak = [&](Parallel parallel) {
+    request.options.parallel = parallel;
+    return Peak(request).mib();
+  };
+  EXPECT_NEAR(peak(Parallel::kZero1), 1379.05, 2);
+  EXPECT_NEAR(peak(Parallel::kZero2), 1370.30, 2);
+  EXPECT_NEAR(peak(Parallel::kZero3), 1760.06, 2);
 }
 
 TEST(ModelForecast, NoMaskNeedsLessAndTheIntervalReachesDownToIt) {

@@ -8,6 +8,9 @@ namespace {
 
 // DeepSpeed's reduce_bucket_size, in numbers (runtime/zero/config.py).
 constexpr int64_t kZeroBucket = 500'000'000;
+// stage3_prefetch_bucket_size and stage3_max_reuse_distance, in numbers (runtime/zero/config.py).
+constexpr int64_t kPrefetch = 50'000'000;
+constexpr int64_t kMaxReuseDistance = 1'000'000'000;
 // DDP's bucket_cap_mb, and the smaller first bucket (reducer.hpp).
 constexpr int64_t kDdpBucket = 25 << 20;
 constexpr int64_t kDdpFirstBucket = 1 << 20;
@@ -68,7 +71,6 @@ void Sharding::MakeShards(Unit* unit) {
 }
 
 void Sharding::Attach(const std::vector<std::vector<Parameter*>>& units) {
-  int64_t trainable = 0;
   for (const std::vector<Parameter*>& parameters : units) {
     Unit unit;
     unit.parameters = parameters;
@@ -76,33 +78,76 @@ void Sharding::Attach(const std::vector<std::vector<Parameter*>>& units) {
       unit.count += parameter->count;
       if (parameter->trainable) unit.trainable += parameter->count;
     }
-    trainable += unit.trainable;
+    trainable_ += unit.trainable;
     if (split_.states) MakeShards(&unit);
     units_.push_back(std::move(unit));
   }
-  if (split_.buckets) {
-    int64_t cap = kDdpFirstBucket;
-    int64_t bucket = 0;
-    for (const Unit& unit : units_) {
-      for (const Parameter* parameter : unit.parameters) {
-        if (!parameter->trainable) continue;
-        bucket += parameter->bytes();
-        if (bucket < cap) continue;
-        buckets_.push_back(c_.Fresh(Role::kBucket, bucket, 1));
-        bucket = 0;
-        cap = kDdpBucket;
-      }
+  if (split_.buckets) MakeDdpBuckets();
+  if (!split_.master) return;
+  c_.set_on_gradient([this](Parameter* parameter) { TakeGradient(parameter); });
+  // Rank 0 has the beginning: the root's parameters come first.
+  const auto own = [this](const Unit& unit) {
+    for (const Parameter* parameter : unit.parameters) {
+      if (parameter->trainable && owned_ < Part(trainable_)) owned_ += parameter->count;
     }
-    if (bucket > 0) buckets_.push_back(c_.Fresh(Role::kBucket, bucket, 1));
+  };
+  own(units_.back());
+  for (const Unit& unit : units_) own(unit);
+  if (split_.parameters) {
+    // stage3.py, _setup_for_real_optimizer.
+    zero_bucket_ = c_.Fresh(Role::kBucket, kZeroBucket, compute_width_);
+    zero_part_ = c_.Fresh(Role::kGradientShard, Part(trainable_), compute_width_);
   }
-  if (split_.master && split_.gradients) {
-    buckets_.push_back(c_.Fresh(Role::kBucket, std::min(kZeroBucket, trainable), compute_width_));
+}
+
+void Sharding::MakeDdpBuckets() {
+  int64_t cap = kDdpFirstBucket;
+  int64_t bucket = 0;
+  for (const Unit& unit : units_) {
+    for (const Parameter* parameter : unit.parameters) {
+      if (!parameter->trainable) continue;
+      bucket += parameter->bytes();
+      if (bucket < cap) continue;
+      buckets_.push_back(c_.Fresh(Role::kBucket, bucket, 1));
+      bucket = 0;
+      cap = kDdpBucket;
+    }
   }
+  if (bucket > 0) buckets_.push_back(c_.Fresh(Role::kBucket, bucket, 1));
+}
+
+// DeepSpeed copies a gradient into its bucket, and from stage 2 on lets go of it
+// (stage_1_and_2.py, process_gradients).
+void Sharding::TakeGradient(Parameter* parameter) {
+  if (zero_bucket_.count == 0) {
+    zero_bucket_ = c_.Fresh(Role::kBucket, kZeroBucket, compute_width_);
+  }
+  if (split_.gradients) parameter->gradient = {};
+}
+
+// partitioned_param_coordinator.py: what is used again within stage3_max_reuse_distance numbers is
+// not let go.
+bool Sharding::StaysGathered(size_t unit) const {
+  if (!split_.master) return false;
+  int64_t between = 0;
+  for (size_t later = unit + 1; later + 1 < units_.size(); ++later) {
+    between += 2 * units_[later].count;
+  }
+  return between <= kMaxReuseDistance;
 }
 
 void Sharding::BeforeForward(size_t unit) {
   if (!split_.parameters || units_[unit].gathered.count > 0) return;
   Unit& u = units_[unit];
+  if (split_.master && fetched_.count == 0) {
+    int64_t all = 0;
+    for (const Unit& other : units_) all += other.count;
+    fetched_ = c_.Fresh(Role::kGathered, std::min(all, kPrefetch), compute_width_);
+  }
+  if (split_.master) {
+    u.gathered = c_.Fresh(Role::kGathered, u.count, compute_width_);
+    return;
+  }
   // The collective's result is copied out to the parameters; it goes when the next unit's is done,
   // since that one is fetched ahead (fsdp/_fully_shard/_fsdp_param_group.py).
   Tensor result = c_.Fresh(Role::kGathered, Part(u.count) * world_, compute_width_);
@@ -113,18 +158,17 @@ void Sharding::BeforeForward(size_t unit) {
 
 void Sharding::AfterForward(size_t unit) {
   // The root's parameters stay for the backward pass that follows at once.
-  if (unit + 1 < units_.size()) units_[unit].gathered = {};
+  if (unit + 1 < units_.size() && !StaysGathered(unit)) units_[unit].gathered = {};
+  if (unit + 2 == units_.size()) fetched_ = {};
 }
 
 void Sharding::AfterBackward(size_t unit) {
   Unit& u = units_[unit];
-  if (split_.gradients && u.trainable > 0) {
-    if (!split_.master) {
-      // Reduce-scatter from one flat tensor, which the next unit's replaces.
-      Tensor flat = c_.Fresh(Role::kBucket, u.trainable, compute_width_);
-      last_reduce_scatter_ = std::move(flat);
-    }
-    const int64_t width = split_.master ? compute_width_ : u.shards.front()->width;
+  if (split_.gradients && !split_.master && u.trainable > 0) {
+    // Reduce-scatter from one flat tensor, which the next unit's replaces.
+    Tensor flat = c_.Fresh(Role::kBucket, u.trainable, compute_width_);
+    last_reduce_scatter_ = std::move(flat);
+    const int64_t width = u.shards.front()->width;
     for (size_t i = 0; i < u.parameters.size(); ++i) {
       if (u.parameters[i]->gradient.count == 0) continue;
       u.parameters[i]->gradient = {};
@@ -138,20 +182,37 @@ void Sharding::AfterBackward(size_t unit) {
 }
 
 void Sharding::FinishBackward() {
+  if (split_.master) FinishZeroBackward();
   for (size_t i = 0; i < units_.size(); ++i) AfterBackward(i);
   last_reduce_scatter_ = {};
+}
+
+// The bucket's gradients are joined, reduced, and copied to the part that this rank updates
+// (stage_1_and_2.py, reduce_ipg_grads; coalesced_collectives.py, reduce_scatter_coalesced).
+void Sharding::FinishZeroBackward() {
+  fetched_ = {};
+  for (Unit& unit : units_) {
+    for (Parameter* parameter : unit.parameters) parameter->gradient = {};
+  }
+  c_.Touch(Role::kBucket, std::min(kZeroBucket, trainable_) * compute_width_);
+  if (split_.parameters) return;
+  if (zero_part_.count == 0) {
+    zero_part_ = c_.Fresh(Role::kGradientShard, owned_, compute_width_);
+  }
+  zero_bucket_ = {};
 }
 
 void Sharding::BeforeStep() {
   if (!split_.master) return;
   // DeepSpeed updates in fp32: the partition's gradients are cast first.
+  Tensor flat;
+  if (split_.parameters) flat = c_.Fresh(Role::kGradientShard, Part(trainable_), compute_width_);
   for (Unit& unit : units_) {
-    for (size_t i = 0; i < unit.shards.size(); ++i) {
-      Parameter* shard = unit.shards[i];
-      if (unit.parameters[i]->gradient.count == 0 && shard->gradient.count == 0) continue;
-      shard->gradient = c_.Fresh(Role::kGradient, shard->count, 4);
+    for (Parameter* shard : unit.shards) {
+      if (shard->trainable) shard->gradient = c_.Fresh(Role::kGradient, shard->count, 4);
     }
   }
+  if (!split_.parameters) zero_part_ = {};
 }
 
 }  // namespace vramcast::models

@@ -53,6 +53,10 @@ class Sharding {
   };
   int64_t Part(int64_t count) const { return (count + world_ - 1) / world_; }
   void MakeShards(Unit* unit);
+  void MakeDdpBuckets();
+  void TakeGradient(Parameter* parameter);
+  void FinishZeroBackward();
+  bool StaysGathered(size_t unit) const;
 
   Context& c_;
   TrainingOptions options_;
@@ -63,6 +67,10 @@ class Sharding {
   std::vector<std::unique_ptr<Parameter>> shards_;
   std::vector<Tensor> buckets_;
   Tensor last_reduce_scatter_;
+  // Of DeepSpeed: the bucket of gradients, what of it this rank keeps, parameters fetched ahead.
+  Tensor zero_bucket_, zero_part_, fetched_;
+  int64_t trainable_ = 0;
+  int64_t owned_ = 0;  // numbers of the parameters that this rank's part of the flat tensor touches
 };
 
 }  // namespace vramcast::models

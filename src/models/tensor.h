@@ -25,6 +25,8 @@ class Pen {
   // While stopped nothing is allocated: the rest of a forward pass that PyTorch leaves early.
   void set_stopped(bool stopped) { stopped_ = stopped; }
   bool stopped() const { return stopped_; }
+  TraceBuilder::Mark mark() const { return builder_.mark(); }
+  bool Repeat(TraceBuilder::Mark from, TraceBuilder::Mark to) { return builder_.Repeat(from, to); }
   Trace Take() && { return std::move(builder_).Take(); }
 
  private:
