@@ -97,9 +97,15 @@ TEST_F(Fix, SaysWhatWouldFitWhereNothingDoes) {
 }
 
 TEST_F(Fix, NeverRecommendsWhatNanochatSetsAlready) {
+  const Outcome outcome = Run({"--gpu", "RTX 3090", "--revision", "4346536", "--", "python", "-m",
+                               "scripts.base_train", "--", "--depth=20", "--device_batch_size=64"});
+  EXPECT_THAT(outcome.out, Not(HasSubstr("expandable_segments")));
+}
+
+TEST_F(Fix, SaysThatTheScriptsOwnSettingIsNotRead) {
   const Outcome outcome = Run({"--gpu", "RTX 3090", "--", "python", "-m", "scripts.base_train",
                                "--depth=20", "--device-batch-size=64"});
-  EXPECT_THAT(outcome.out, Not(HasSubstr("expandable_segments")));
+  EXPECT_THAT(outcome.out, HasSubstr("PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True"));
 }
 
 constexpr char kScript[] =

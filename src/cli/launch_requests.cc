@@ -66,6 +66,12 @@ Result<std::vector<LaunchRequest>> RequestsOf(const command::LaunchScript& scrip
       flags.launcher = launch.starter == command::Starter::kPython ? nanochat::Launcher::kPython
                                                                    : nanochat::Launcher::kTorchrun;
     }
+    for (const command::EnvironmentSetting& setting : launch.environment) {
+      if (setting.name != "PYTORCH_CUDA_ALLOC_CONF" || !setting.value.text) continue;
+      const auto settings = ParseAllocConf(*setting.value.text);
+      if (!settings) return tl::make_unexpected(settings.error());
+      request.request.allocator = *settings;
+    }
     inherited.Fill(launch, &flags);
     if (auto status = options.Apply(&flags); !status) return tl::make_unexpected(status.error());
     if (launch.stage == nanochat::Stage::kBase) {

@@ -93,7 +93,6 @@ void ModelFlags::Declare(FlagTable& flags) {
   flags.Value("--parallel", parallel_,
               "with --model: none, ddp, fsdp1, fsdp2, zero1, zero2 or zero3");
   flags.Value("--mask", mask_, "with --model: padded (a mask is made) or none");
-  flags.Value("--alloc-conf", alloc_conf_, "with --model: PYTORCH_CUDA_ALLOC_CONF");
   flags.Value("--torch", torch_, "with --model: version of PyTorch, for its allocator");
 }
 
@@ -113,7 +112,6 @@ Status ModelFlags::CheckUnused() const {
       {"--compile", ""},
       {"--parallel", ""},
       {"--mask", ""},
-      {"--alloc-conf", ""},
       {"--torch", ""},
   };
   for (const auto& [flag, instead] : kFlags) {
@@ -166,7 +164,7 @@ Result<Exit> ModelFlags::Run(const ForecastExport& to, bool json, bool explain,
   o.lora.targets = Parts(targets_.empty() ? (gpt2 ? "c_attn" : "q_proj,v_proj") : targets_);
   TorchVersion torch;
   if (!torch_.empty()) read(ParseTorchVersion(torch_), &torch, &status);
-  read(ParseAllocConf(alloc_conf_, torch), &request.allocator, &status);
+  read(ParseAllocConf(Shared("--alloc-conf", ""), torch), &request.allocator, &status);
   const std::string card = Shared("--gpu", "");
   std::vector<std::string> notes;
   if (!card.empty()) {

@@ -33,7 +33,7 @@ class ModelFlags {
   const FlagTable* flags_ = nullptr;
   std::string model_;
   std::string batch_size_, sequence_, optimizer_ = "adamw", parallel_ = "none", mask_ = "padded";
-  std::string targets_, alloc_conf_, torch_;
+  std::string targets_, torch_;
   int64_t accumulation_ = 1;
   int64_t rank_ = 0;
   bool checkpointing_ = false;

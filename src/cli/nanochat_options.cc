@@ -68,6 +68,7 @@ void NanochatOptions::Declare(FlagTable& flags) {
   flags.Value("--other-processes,--other_processes", other_processes_,
               "what others hold on the card: 2GiB");
   flags.Value("--margin", margin_, "to keep free above the interval's high end: 1GiB");
+  flags.Value("--alloc-conf", alloc_conf_, "PYTORCH_CUDA_ALLOC_CONF of the environment");
   flags.Value("--nanochat", checkout_, "a checkout, whose revision counts");
   flags.Switch("--no-calibration", no_calibration_,
                "leave out what forecast --calibrate has learnt of this GPU");
@@ -107,6 +108,11 @@ Result<forecast::Request> NanochatOptions::Request(std::vector<std::string>* not
     const Result<Bytes> bytes = ParseBytes(margin_);
     if (!bytes) return tl::make_unexpected(bytes.error());
     request.margin = *bytes;
+  }
+  if (!alloc_conf_.empty()) {
+    const Result<AllocatorSettings> settings = ParseAllocConf(alloc_conf_);
+    if (!settings) return tl::make_unexpected(settings.error());
+    request.allocator = *settings;
   }
   if (!checkout_.empty()) {
     const Result<nanochat::Checkout> checkout = nanochat::DetectCheckout(checkout_);

@@ -33,7 +33,7 @@ class NanochatOptions {
   std::map<std::string, std::string> values_;  // by Python name; empty: not given
   bool fp8_ = false;
   bool no_calibration_ = false;
-  std::string gpu_, other_processes_, margin_, checkout_;
+  std::string gpu_, other_processes_, margin_, checkout_, alloc_conf_;
 };
 
 }  // namespace vramcast::cli

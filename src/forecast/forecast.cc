@@ -76,6 +76,11 @@ void Describe(const Job& job, const Request& request, Forecast* forecast) {
         "started by plain python; under torchrun even one GPU keeps the collectives' tensors: "
         "--launcher python or torchrun narrows the interval");
   }
+  if (config.alloc_conf_variable == "PYTORCH_ALLOC_CONF" && !request.allocator) {
+    forecast->warnings.push_back(
+        "the script's PYTORCH_ALLOC_CONF is not read by PyTorch 2.9's CUDA allocator; with "
+        "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True before the command less is reserved");
+  }
   if (!config.revision.note.empty()) forecast->warnings.push_back(config.revision.note);
   if (!request.card) {
     forecast->warnings.push_back(

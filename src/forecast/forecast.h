@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "allocator/play.h"
+#include "allocator/settings.h"
 #include "base/bytes.h"
 #include "base/result.h"
 #include "gpu/card.h"
@@ -48,7 +49,9 @@ struct Request {
   std::optional<gpu::Card> card;     // nothing: Hopper is assumed for mechanisms, capacity unknown
   std::optional<Bytes> total;        // as this machine's driver says; else the card's
   Bytes other_processes = Bytes(0);  // what others hold on the card
-  std::optional<Bytes> margin;       // asked for by the person, on top of the interval's high end
+  // PYTORCH_CUDA_ALLOC_CONF of the environment; a script that sets it itself overrides it.
+  std::optional<AllocatorSettings> allocator;
+  std::optional<Bytes> margin;  // asked for by the person, on top of the interval's high end
   // What the user's own runs have shown (calibration.h); null: nothing.
   std::shared_ptr<const Calibration> calibration = nullptr;
 };

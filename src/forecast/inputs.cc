@@ -46,6 +46,14 @@ std::string_view StageName(nanochat::Stage stage) {
   return "chat_eval";
 }
 
+std::string AllocConfOrigin(const Job& job, const Request& request) {
+  const std::string& variable = job.config.alloc_conf_variable;
+  if (variable == "PYTORCH_CUDA_ALLOC_CONF") return "the script sets " + variable;
+  if (request.allocator) return "PYTORCH_CUDA_ALLOC_CONF as given";
+  if (variable.empty()) return "default of PyTorch";
+  return "the script sets " + variable + ", which PyTorch 2.9's CUDA allocator does not read";
+}
+
 class List {
  public:
   explicit List(const Request& request) : request_(request) {}
@@ -122,6 +130,8 @@ std::vector<Input> InputsOf(const Job& job, const Request& request) {
   list.Add("resume-from-step", c.resume_from_step);
   list.Add("gpu", request.card ? request.card->name : "Hopper",
            request.card ? "given" : "assumed: no GPU was named");
+  const std::string conf = FormatAllocConf(SettingsOf(job));
+  list.Add("alloc-conf", conf.empty() ? "default" : conf, AllocConfOrigin(job, request));
   if (request.other_processes > Bytes(0)) {
     list.Add("other-processes", FormatBytes(request.other_processes), "given");
   }

@@ -103,8 +103,12 @@ Job MakeJob(nanochat::RunConfig config, const std::optional<gpu::Card>& card, Co
 }
 
 AllocatorSettings SettingsOf(const Job& job) {
+  // CUDAAllocatorConfig.h of PyTorch 2.9, instance(): no other variable is read. Confirmed by runs
+  // on GPUs: until nanochat changed the name peaks agree with expandable segments, since then with
+  // what blocks without them cannot give back.
+  if (job.config.alloc_conf_variable != "PYTORCH_CUDA_ALLOC_CONF") return job.environment;
   AllocatorSettings settings = DefaultSettings();
-  settings.expandable_segments = !job.config.alloc_conf_variable.empty();
+  settings.expandable_segments = true;
   return settings;
 }
 

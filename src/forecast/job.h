@@ -28,8 +28,9 @@ struct Job {
   nanochat::RunConfig config;
   nanochat::Shapes shapes;
   CodeChanges changes;
-  int capability = 90;        // times ten
-  int multiprocessors = 132;  // of an H100 where the card is not known
+  AllocatorSettings environment;  // what PYTORCH_CUDA_ALLOC_CONF said before the script ran
+  int capability = 90;            // times ten
+  int multiprocessors = 132;      // of an H100 where the card is not known
 
   // By role: indices into shapes.parameters, -1 where the model has none.
   std::vector<LayerParameters> layers;
@@ -88,7 +89,8 @@ struct Job {
 Job MakeJob(nanochat::RunConfig config, const std::optional<gpu::Card>& card,
             CodeChanges changes = {});
 
-// The allocator as the script sets it up: nanochat asks for expandable segments itself.
+// The allocator as the run has it. nanochat's scripts ask for expandable segments themselves; since
+// December 2025 by PYTORCH_ALLOC_CONF, which PyTorch 2.9's CUDA allocator does not read.
 AllocatorSettings SettingsOf(const Job& job);
 
 }  // namespace vramcast::forecast

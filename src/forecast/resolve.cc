@@ -46,7 +46,9 @@ Result<Job> ResolveJob(const Request& request) {
           kMostBytes) {
     return UsageError("the configuration is beyond anything that a machine could hold");
   }
-  return MakeJob(std::move(*config), request.card, request.changes);
+  Job job = MakeJob(std::move(*config), request.card, request.changes);
+  if (request.allocator) job.environment = *request.allocator;
+  return job;
 }
 
 }  // namespace vramcast::forecast
