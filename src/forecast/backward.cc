@@ -41,6 +41,14 @@ class Backward {
     gradients_[static_cast<size_t>(index)] =
         w_->Alloc(What::kGradient, Parameter(index).bytes().count());
   }
+  // The head's 16-bit gradient, once cast, becomes the first table's gradient of the same size.
+  void TableGradient(int index) {
+    if (head_product_.valid() && 2 * Elements(job_.lm_head) == Parameter(index).bytes().count()) {
+      gradients_[static_cast<size_t>(index)] = std::exchange(head_product_, {});
+    } else {
+      Gradient(index);
+    }
+  }
   // A product in 16 bits lands in a buffer of its own before the cast to fp32; one buffer a size
   // serves the whole pass.
   void Scratch(AllocationId* buffer, int index) {
@@ -50,6 +58,7 @@ class Backward {
   }
 
   void Head();
+  void FinishHead();
   void Fp8Head();
   void Mlp(int64_t layer);
   void Attention(int64_t layer);
@@ -75,10 +84,12 @@ class Backward {
 
 void Backward::Head() {
   const int64_t head = Elements(job_.lm_head);
-  w_->Touch(What::kLogitsGradient, job_.cut_logits_bytes());
   if (Parameter(job_.lm_head).fp8 && fp8()) {
     Fp8Head();
-  } else if (job_.fp32()) {
+    return FinishHead();
+  }
+  w_->Touch(What::kLogitsGradient, job_.cut_logits_bytes());
+  if (job_.fp32()) {
     // In fp32 the gradient of the logits gets a buffer of its own.
     AllocationId gradient = w_->Alloc(What::kLogitsGradient, 4 * job_.tokens() * job_.vocab());
     w_->Free(saved_.logits);
@@ -95,17 +106,24 @@ void Backward::Head() {
     w_->Free(saved_.head_weight);
     Gradient(job_.lm_head);
   }
+  FinishHead();
+}
+
+void Backward::FinishHead() {
   // Where every block is computed again the gradient towards the middle is fused into its use.
   if (job_.family().smear_backout && job_.changes.checkpoint_every != 1)
     backout_ = w_->Alloc(What::kActivationGradient, unit_);
 }
 
 // Quantised gradients of the logits in both layouts, beside the fp32 gradient that they come from.
+// Of cut logits that one has a shape of its own, and the first layout is padded in fp32 in its
+// place.
 void Backward::Fp8Head() {
   const int64_t logits = job_.tokens() * job_.vocab();
   const int64_t head = Elements(job_.lm_head);
-  AllocationId gradient = w_->Alloc(What::kLogitsGradient, 4 * logits);
-  AllocationId quantised = w_->Alloc(What::kLogitsGradient, logits);
+  const int64_t cut = job_.cut_logits_bytes();
+  AllocationId gradient = w_->Alloc(What::kLogitsGradient, cut > 0 ? cut : 4 * logits);
+  AllocationId quantised = w_->Alloc(What::kLogitsGradient, cut > 0 ? 4 * logits : logits);
   AllocationId transposed = w_->Alloc(What::kLogitsGradient, logits);
   w_->Free(saved_.logits);
   w_->Free(gradient);
@@ -179,7 +197,7 @@ void Backward::ValueEmbedding(int64_t layer) {
   w_->Free(s.gate);
   w_->Free(s.gate_weight);
   Gradient(p.ve_gate);
-  Gradient(p.value_embedding);
+  TableGradient(p.value_embedding);
 }
 
 void Backward::Layer(int64_t layer) {
@@ -239,14 +257,14 @@ void Backward::Embedding() {
   w_->Free(saved_.embedded_statistic);
   w_->Free(saved_.final_statistic);
   w_->Free(saved_.loss);
-  // The head's 16-bit gradient has the size of the embedding's and becomes it.
-  if (cast && head_product_.valid()) {
-    gradients_[static_cast<size_t>(job_.wte)] = head_product_;
-  } else {
-    w_->Free(head_product_);
-    Gradient(job_.wte);
+  if (job_.bigram >= 0) {
+    // Five vocabularies' rows take an accumulator of their own.
+    AllocationId wide = w_->Alloc(What::kEmbeddingAccumulator, 4 * Elements(job_.bigram));
+    Gradient(job_.bigram);
+    w_->Free(wide);
   }
-  Gradient(job_.bigram);
+  TableGradient(job_.wte);
+  w_->Free(head_product_);
   w_->Free(accumulator_);
 }
 

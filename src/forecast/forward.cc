@@ -91,7 +91,11 @@ void Forward::Embed() {
   if (!job_.family().smear_backout) return;
   const int64_t positions = job_.batch() * (job_.seq() - 1);
   const int64_t channels = 24;
-  if (!job_.fp32()) {
+  if (!job_.fp32() && job_.batch() == 1) {
+    // The slice of a single row is a view that a product takes: its whole origin is kept.
+    saved_.smear_input = w_->Alloc(What::kSmear, unit_);
+    saved_.smear_weight = w_->Alloc(What::kSmear, channels * job_.act());
+  } else if (!job_.fp32()) {
     saved_.smear_weight = w_->Alloc(What::kSmear, channels * job_.act());
     // The slice keeps the strides of its origin, its contiguous copy is kept.
     AllocationId slice = w_->Alloc(What::kSmear, (job_.tokens() - 1) * channels * job_.act());
