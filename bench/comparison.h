@@ -33,6 +33,14 @@ inline std::map<std::string, double> CompositionOf(const forecast::Forecast& for
   return sums;
 }
 
+inline std::map<std::string, double> CompositionOf(const Composition& composition) {
+  std::map<std::string, double> sums;
+  for (size_t i = 0; i < kCategoryCount; ++i) {
+    sums[std::string(CategoryName(static_cast<Category>(i)))] = composition.by_category[i].mib();
+  }
+  return sums;
+}
+
 inline double Quantile(std::vector<double> values, double share) {
   if (values.empty()) return 0;
   std::sort(values.begin(), values.end());

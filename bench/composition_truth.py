@@ -26,7 +26,18 @@ def load(path):
         return pickle.load(file)
 
 
-def block(size):
+def divisions(record):
+    """Of roundup_power2_divisions, one number for all sizes; 0 where it is not set."""
+    value = record.get("alloc_conf", "").partition("roundup_power2_divisions:")[2].split(",")[0]
+    return int(value) if value.isdigit() else 0
+
+
+def block(size, parts=0):
+    """What an allocation takes of its pool, a block that could not be split apart (c10/core/
+    AllocatorConfig's roundup_power2_divisions)."""
+    if parts > 1 and size > 512 * parts:
+        step = max((1 << (size.bit_length() - 1)) // parts, 1)
+        return (size + step - 1) // step * step
     return (max(size, 1) + 511) // 512 * 512
 
 
@@ -54,7 +65,7 @@ class Allocation:
                    for f, _, n in self.frames[-3:])
 
 
-def read(trace):
+def read(trace, parts):
     """All allocations, and the index of the event that makes the peak."""
     live, every = {}, []
     current, peak, at = 0, -1, 0
@@ -63,13 +74,13 @@ def read(trace):
             allocation = Allocation(index, event["size"], event["frames"])
             live[event["addr"]] = allocation
             every.append(allocation)
-            current += block(allocation.size)
+            current += block(allocation.size, parts)
             if current > peak:
                 peak, at = current, index
         elif event["action"] == "free_requested" and event["addr"] in live:
             allocation = live.pop(event["addr"])
             allocation.end = index
-            current -= block(allocation.size)
+            current -= block(allocation.size, parts)
     return every, peak, at
 
 
@@ -170,7 +181,8 @@ class Classifier:
 def composition(record, folder):
     snapshot = load(os.path.join(folder, record["trace"]))
     trace = max(snapshot["device_traces"], key=len)
-    every, peak, at = read(trace)
+    parts = divisions(record)
+    every, peak, at = read(trace, parts)
     classifier = Classifier(every, record)
     classifier.prepare(every)
     sums = collections.Counter()
@@ -178,7 +190,7 @@ def composition(record, folder):
     for a in every:
         if a.index <= at and (a.end is None or a.end > at):
             category = classifier.category(a)
-            sums[category] += block(a.size)
+            sums[category] += block(a.size, parts)
             innermost = next((f"{f.split('/')[-1]}:{n}" for f, _, n in a.frames
                               if f.endswith(".py") and n != "call"), "-")
             detail[category, innermost, a.size] += 1

@@ -85,16 +85,19 @@ std::optional<fc::Request> RequestOf(const json& record) {
   flags.revision = Text(record, "revision");
   flags.stage = nano::StageOf("scripts." + Text(record, "stage") + "_train");
   if (!flags.stage) flags.stage = nano::StageOf("scripts.chat_" + Text(record, "stage"));
-  std::string launcher = Text(record, "launcher");
+  // A re-implementation's command names a launcher, but not which optimizers it then takes.
+  const std::string launcher = Text(record, "launcher");
   // What the record's fields leave open, the quoted command may tell.
   const std::string verbatim = Text(record, "verbatim");
-  if (launcher.empty() && verbatim.find("torchrun") != std::string::npos) launcher = "torchrun";
   if (!flags.total_batch_size) flags.total_batch_size = FlagIn(verbatim, "--total_batch_size=");
   if (!flags.num_iterations) flags.num_iterations = FlagIn(verbatim, "--num_iterations=");
   if (launcher == "python") flags.launcher = nano::Launcher::kPython;
   if (launcher == "torchrun") flags.launcher = nano::Launcher::kTorchrun;
   if (const std::string name = Text(record, "gpu_name"); !name.empty()) {
     if (auto card = vramcast::gpu::FindCard(name)) request.card = card->card;
+  }
+  if (auto settings = vramcast::ParseAllocConf(Text(record, "alloc_conf"))) {
+    request.allocator = *settings;
   }
   return request;
 }
