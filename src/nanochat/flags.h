@@ -42,7 +42,8 @@ std::optional<std::string> BatchFlagOf(const Revision& revision, std::string_vie
 bool HasScript(const Revision& revision, std::string_view script);
 
 // The environment variable by which the script asks for expandable_segments:True, or nothing.
-// "PYTORCH_ALLOC_CONF" is not read by the CUDA allocator of PyTorch 2.9, for which those scripts are.
+// "PYTORCH_ALLOC_CONF" is not read by the CUDA allocator of PyTorch 2.9, for which those scripts
+// are.
 std::optional<std::string_view> AllocConfVariable(const Revision& revision,
                                                   std::string_view script);
 
