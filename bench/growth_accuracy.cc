@@ -4,8 +4,9 @@
 // alarm, and how often the foretold end lay within its interval. An alarm before a leak has begun
 // is a false one. Series of both sorts alternate.
 //
-// Usage: growth_accuracy [SEED [SERIES [RULE]]]. Seed 1 is the one that thresholds are tuned on.
-// RULE: ours, all (the default).
+// Usage: growth_accuracy [SEED [SERIES [RULE [SET]]]]. Seed 1 is the one that thresholds are tuned
+// on. RULE: ours, all (the default). SET: shapes (growth_series.h, the default), programs
+// (growth_program.h).
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -17,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "growth_program.h"
 #include "growth_rivals.h"
 #include "growth_series.h"
 #include "monitor/growth.h"
@@ -151,6 +153,9 @@ int main(int argc, char** argv) {
   const uint64_t seed = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1;
   const int count = argc > 2 ? std::atoi(argv[2]) : 1000;
   const bool all = argc <= 3 || std::strcmp(argv[3], "ours") != 0;
+  const bool programs = argc > 4 && std::strcmp(argv[4], "programs") == 0;
+  const auto make_leak = programs ? growth_bench::MakeLeakingProgram : growth_bench::MakeLeak;
+  const auto make_other = programs ? growth_bench::MakeSoundProgram : growth_bench::MakeOther;
   verbose = std::getenv("GROWTH_VERBOSE") != nullptr;
   std::vector<std::unique_ptr<Rule>> rules;
   rules.push_back(std::make_unique<Ours>());
@@ -163,8 +168,7 @@ int main(int argc, char** argv) {
   std::vector<Scores> leaks(rules.size()), others(rules.size());
   growth_bench::Dice dice(seed);
   for (int n = 0; n < count; ++n) {
-    const Series series =
-        n % 2 == 0 ? growth_bench::MakeLeak(&dice) : growth_bench::MakeOther(&dice);
+    const Series series = n % 2 == 0 ? make_leak(&dice) : make_other(&dice);
     for (size_t r = 0; r < rules.size(); ++r) {
       Judge(series, n, rules[r].get(), &(series.leaks ? leaks : others)[r][series.kind]);
     }

@@ -17,8 +17,8 @@ constexpr double kJitters = 4;          // of the usual jitter: what is less may
 constexpr double kLeastGrowth = 24.0 * (1 << 20);
 constexpr double kWideSpread = 15;  // of 24: rises all over the stretch
 
-// How far samples have stood above the floor: since a moment exactly; before it, where the floor is
-// no longer known, above the mean of their time.
+// How far samples have stood above the floor: since a moment exactly; before it, where a program
+// that has ended since took the floor with it, above the mean of their time if that is less.
 struct Heights {
   double before = 0, since = 0;
   double highest() const { return std::max(before, since); }
@@ -27,7 +27,8 @@ Heights HeightsAround(const Floor& floor, const Peaks& peaks, double moment) {
   Heights heights;
   for (const Peaks::Peak& peak : peaks.peaks()) {
     if (peak.time < moment) {
-      heights.before = std::max(heights.before, peak.value - peak.mean);
+      const double level = std::max(peak.mean, LevelAt(floor, peak.time));
+      heights.before = std::max(heights.before, peak.value - level);
     } else {
       heights.since = std::max(heights.since, peak.value - LevelAt(floor, peak.time));
     }
@@ -57,9 +58,24 @@ double GoneOn(double grown, const Stretch& stretch, double since, double now) {
 // going on, the less of it is needed.
 double PartForAlarm(double samples, double spread) {
   if (samples < 600) return 0.51;
-  if (samples < 1500) return 0.45;
-  if (samples < 3000 || spread < kWideSpread) return 0.42;
-  return 0.3;
+  if (samples < 1500) return 0.47;
+  if (samples < 3000 || spread < kWideSpread) return 0.45;
+  return 0.4;
+}
+
+// Growth that goes on from when the card was nearly empty, not long ago: a program still loads,
+// and may take as much of the card as it likes.
+bool IsLoading(const Floor& floor, const Held& held, const Stretch& stretch, double capacity,
+               double per_sample, double now) {
+  constexpr double kEmpty = 0.12;
+  constexpr double kLongest = 400;  // samples
+  constexpr double kFaster = 4;     // it may have begun so much faster,
+  constexpr double kAtOnce = 0.15;  // or with this part of its growth
+  const double bottom = floor.steps().front().level;
+  if (bottom > kEmpty * capacity || now - held.begin > kLongest * per_sample) return false;
+  const double before = LevelAt(floor, stretch.begin) - bottom;
+  const double rate = stretch.sum() / stretch.length();
+  return before <= std::max(kAtOnce * stretch.sum(), kFaster * rate * (stretch.begin - held.begin));
 }
 
 double SpreadOf(const Stretch& stretch) { return std::min(stretch.effective(), stretch.spread()); }
@@ -68,7 +84,7 @@ double SpreadOf(const Stretch& stretch) { return std::min(stretch.effective(), s
 bool IsTelling(const Stretch& stretch, double samples) {
   const double effective = stretch.effective();
   const bool alike = static_cast<double>(stretch.rises.size()) < 1.35 * effective;
-  return samples >= 150 && SpreadOf(stretch) >= (alike ? 6 : 9);
+  return samples >= 130 && SpreadOf(stretch) >= (alike ? 8 : 9);
 }
 
 }  // namespace
@@ -125,17 +141,20 @@ std::vector<std::string_view> GrowthMethod() {
   constexpr std::string_view kStretch =
       "Growth is a stretch of time in which the floor keeps to a straight line, as far as rises "
       "by chance would (one-sided Kolmogorov-Smirnov distance up to 0.05 + 1.45 / sqrt(rises)), "
-      "with no rare pause, and still going on. A rise 6 times larger and steeper than the "
+      "does not slow down (mean time of the growth at least 0.48 - 1.8 / sqrt(12 rises) of the "
+      "stretch), with no rare pause, and still going on. A rise 6 times larger and steeper than "
+      "the "
       "usual one is a jump. Times that grew far more than the middle one are cut to it.";
   constexpr std::string_view kOutlook =
       "The time left is the room between the floor, with the highest sample that stood on it, "
       "and the capacity, divided by the rate; its interval comes from how unevenly the parts "
       "of the stretch grew.";
   constexpr std::string_view kLeak =
-      "It is called a leak (exit code 1) when 51 % of the room is gone within the stretch; 45 % "
-      "suffice after 600 samples, 42 % after 1500, 30 % after 3000. Below 150 samples, or with "
-      "rises in fewer than 9 of 24 parts of the time (6 if they are alike), it is too early "
-      "to tell: loads that build up and jumps look the same.";
+      "It is called a leak (exit code 1) when 51 % of the room is gone within the stretch; 47 % "
+      "suffice after 600 samples, 45 % after 1500, 40 % after 3000. Below 130 samples (400 where "
+      "the growth goes on from a nearly empty card), or with rises in fewer than 9 of 24 parts of "
+      "the time (8 if they are alike), it is too early to tell: loads that build up and jumps look "
+      "the same.";
   return {kFloor, kHeld, kStretch, kOutlook, kLeak};
 }
 
@@ -200,6 +219,7 @@ GrowthDetector::Look GrowthDetector::LookAt(std::optional<double> capacity, int6
   look.room = std::max(*capacity - now - look.heights.highest(), 0.0);
   const double counted = look.grown - (above_peaks ? look.heights.before : 0);
   look.certain = counted > 0 && IsTelling(stretch, look.samples) &&
+                 !IsLoading(floor_, look.held, stretch, *capacity, per_sample, clock_) &&
                  counted >= PartForAlarm(look.samples, SpreadOf(stretch)) * (counted + *look.room);
   return look;
 }
@@ -215,7 +235,12 @@ Growth GrowthDetector::Judge(std::optional<Bytes> capacity) const {
   const int64_t hold = std::max(kHold, 3 * floor_.longest_absence() / 2);
   Look look = LookAt(limit, std::min(hold, growth.samples / 4), false);
   if (!look.certain && hold > 2 * kHold) {
-    if (Look quick = LookAt(limit, kHold, true); quick.certain) look = std::move(quick);
+    if (Look quick = LookAt(limit, kHold, true); quick.certain) {
+      // What has not held for long may be an evaluation: it is no part of the rate if that is
+      // known.
+      look.certain = true;
+      if (!look.stretch) look = std::move(quick);
+    }
   }
   growth.floor = Bytes(static_cast<int64_t>(look.held.level));
   growth.peak = Bytes(static_cast<int64_t>(look.held.level + look.heights.highest()));

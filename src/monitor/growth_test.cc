@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <random>
 
@@ -131,6 +133,31 @@ TEST(Growth, WhatEveryEvaluationLeavesBehindIsGrowth) {
   const Seen seen = Watch(6400, used);
   ASSERT_TRUE(seen.alarm.has_value());
   EXPECT_NEAR(seen.at_alarm->bytes_per_second->value, 2.0 * (1 << 20), 0.3 * (1 << 20));
+}
+
+TEST(Growth, ALoadFromAnEmptyCardIsNoLeak) {
+  // 20 of 24 GiB, loaded evenly within five minutes.
+  const Seen seen = Watch(2000, [](int i) { return 500_MiB + std::min(i, 300) * 70_MiB; });
+  EXPECT_FALSE(seen.alarm.has_value());
+}
+
+TEST(Growth, ALoadThatSlowsDownIsNoLeak) {
+  // Towards 45 % of the room, ever more slowly, with evaluation on top of it.
+  const Seen seen = Watch(3000, [](int i) {
+    const double part = 1 - std::exp(-i / 150.0);
+    return 10_GiB + Bytes(static_cast<int64_t>(part * 45) * (140 << 20)) +
+           (i % 100 < 5 ? 3_GiB : 0_B);
+  });
+  EXPECT_FALSE(seen.alarm.has_value());
+}
+
+TEST(Growth, TheLoadAtTheStartIsNoToothOfTheRestOfTheRun) {
+  // Of the 5 GiB that are left after the load, 800 MiB go: far from half of them.
+  const Seen seen = Watch(3000, [](int i) {
+    const int late = std::clamp(i - 1000, 0, 1600);
+    return 1_GiB + std::min(i, 40) * 450_MiB + late * 512_KiB;
+  });
+  EXPECT_FALSE(seen.alarm.has_value());
 }
 
 TEST(Growth, AFewStagesOfLongerSequencesAreNoLeak) {

@@ -31,11 +31,20 @@ double MedianSum(const Stretch& stretch) {
   return parts * Median(stretch.SumsOfParts(static_cast<size_t>(parts)));
 }
 
-// How well it is explained by steady growth alone.
+// How well it is explained by steady growth alone; growth in few times explains little.
 double Merit(const Stretch& stretch) {
+  constexpr double kTelling = 14;  // of 24 parts of the time
   const double sum = stretch.sum();
   const double middle = std::min(MedianSum(stretch), sum);
-  return middle - (sum - middle) / 2;
+  const double telling = std::min({stretch.effective(), stretch.spread(), kTelling}) / kTelling;
+  return telling * (middle - (sum - middle) / 2);
+}
+
+// Where in the stretch the growth lies on average, 0 to 1: below a half, it slows down.
+double MeanTime(const Stretch& stretch) {
+  double sum = 0;
+  for (const Rise& rise : stretch.rises) sum += rise.size * (rise.time - stretch.begin);
+  return sum / stretch.sum() / stretch.length();
 }
 
 // How far the growth has run ahead of a straight line from the beginning to the end, and how far it
@@ -66,18 +75,23 @@ double LongestPause(const Stretch& stretch) {
   return longest;
 }
 
-// Each bound leaves out a steady process of chance in about one of a hundred looks; a rate that
-// changes by a third within the stretch is let through.
+// Each bound leaves out a steady process of chance in some of a hundred looks; a rate that changes
+// by a third within the stretch is let through. What slows down further is a load that builds up
+// or fills its limits: Laplace's test of trend tells it sooner than the distances do.
 bool IsSteady(const Stretch& stretch) {
   constexpr double kAhead = 1.45, kBehind = 1.45;  // of 1 / sqrt(rises)
   constexpr double kUneven = 0.05;
-  constexpr double kIdle = 5.5;  // mean gaps without a rise: growth has stopped
+  constexpr double kSlowing = 1.8;         // standard deviations of the mean time
+  constexpr double kSlowingUneven = 0.02;  // what a falling rate takes from it
+  constexpr double kIdle = 3.5;            // mean gaps without a rise: growth has stopped
   constexpr double kRarePause = 0.01;
   const double effective = stretch.effective();
   const auto count = static_cast<double>(stretch.rises.size());
   const Distance distance = FromStraight(stretch);
   if (distance.ahead > kUneven + kAhead / std::sqrt(effective)) return false;
   if (distance.behind > kUneven + kBehind / std::sqrt(effective)) return false;
+  const double late = 0.5 - MeanTime(stretch);
+  if (late > kSlowingUneven + kSlowing / std::sqrt(12 * effective)) return false;
   const double pause = LongestPause(stretch) / stretch.length();
   if (pause > 0.2 && (count + 1) * std::pow(1 - pause, count) < kRarePause) return false;
   return stretch.end - stretch.rises.back().time <= kIdle * stretch.length() / (count + 1);
