@@ -158,6 +158,25 @@ void AddGrowth(const Report& report, std::string* out) {
        });
 }
 
+// Each kind of phase is ahead once.
+void AddAhead(const Report& report, std::string* out) {
+  const auto each = [&](std::string_view name, std::string_view help, auto value_of) {
+    Family family(out, name, "gauge", help);
+    for (const GpuReport& gpu : report.gpus) {
+      for (const UpcomingPhase& phase : gpu.ahead) {
+        family.Add(fmt::format("{},phase=\"{}\"", LabelOf(gpu), PhaseName(phase.phase)),
+                   value_of(phase));
+      }
+    }
+  };
+  each("vramcast_next_phase_margin_bytes",
+       "Room on the GPU less what the next phase of this kind needs; negative: so much is missing.",
+       [](const UpcomingPhase& phase) { return phase.room - phase.needs; });
+  each("vramcast_next_phase_best_margin_bytes",
+       "The same with the least that the phase may need: negative, and it will not fit.",
+       [](const UpcomingPhase& phase) { return phase.room - phase.needs_low; });
+}
+
 void AddProcesses(const Report& report, std::string* out) {
   Family count(out, "vramcast_gpu_processes", "gauge",
                "Processes on the GPU by the name of their program.");
@@ -208,6 +227,7 @@ std::string Exposition(const Report& report, int64_t samples, std::string_view v
       .Add("", report.time);
   AddMemory(report, &out);
   AddGrowth(report, &out);
+  AddAhead(report, &out);
   AddProcesses(report, &out);
   if (report.step) {
     Family(&out, "vramcast_training_step", "gauge", "Step that training has come to.")

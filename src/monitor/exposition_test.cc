@@ -57,6 +57,25 @@ TEST(Exposition, GrowthHasARateAndATimeLeft) {
   EXPECT_THAT(text, HasSubstr("vramcast_gpu_memory_exhaustion_earliest_seconds{gpu=\"0\"} 500\n"));
 }
 
+TEST(Exposition, PhasesAheadHaveAMargin) {
+  Report report{.gpus = {OneGpu()}};
+  EXPECT_THAT(Exposition(report, 1, "1"), Not(HasSubstr("next_phase")));
+  report.gpus[0].ahead = {{.phase = Phase::kCoreMetric,
+                           .step = 2000,
+                           .verdict = PhaseVerdict::kWillFail,
+                           .needs = 9_GiB,
+                           .needs_low = 8_GiB,
+                           .needs_high = 10_GiB,
+                           .room = 7_GiB,
+                           .short_by = 2_GiB}};
+  const std::string text = Exposition(report, 1, "1");
+  EXPECT_THAT(text, HasSubstr("vramcast_next_phase_margin_bytes{gpu=\"0\",phase=\"core_metric\"} "
+                              "-2147483648\n"));
+  EXPECT_THAT(text,
+              HasSubstr("vramcast_next_phase_best_margin_bytes{gpu=\"0\",phase=\"core_metric\""
+                        "} -1073741824\n"));
+}
+
 TEST(Exposition, ProcessesAreSummedByNameAndNeverByNumber) {
   Report report{.gpus = {OneGpu()}};
   for (int64_t pid = 1; pid <= 100; ++pid) {
