@@ -12,6 +12,7 @@ namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr int64_t kMiB = 1 << 20;
 
@@ -100,6 +101,52 @@ TEST(Watch, StepsInTheSeriesGiveRatesPerStep) {
   EXPECT_EQ(outcome.code, 1);
   EXPECT_THAT(outcome.out, HasSubstr("per step"));
   EXPECT_THAT(outcome.out, HasSubstr(" steps"));
+}
+
+// A trainer that holds what it holds, and a notebook beside it that grows by 2 MiB a second.
+std::string SeriesWithANotebook(int samples) {
+  std::string text;
+  for (int i = 0; i < samples; ++i) {
+    const int64_t notebook = (1000 + 2 * i) * kMiB;
+    text += json({{"time", 1760000000 + i},
+                  {"step", i / 2},
+                  {"gpus",
+                   {{{"uuid", "GPU-1"},
+                     {"name", "NVIDIA A40"},
+                     {"capacity_bytes", 30000 * kMiB},
+                     {"used_bytes", 20000 * kMiB + notebook},
+                     {"processes",
+                      {{{"pid", 77}, {"name", "python3"}, {"used_bytes", 19500 * kMiB}},
+                       {{"pid", 4100}, {"name", "jupyter-lab"}, {"used_bytes", notebook}}}}}}}})
+                .dump() +
+            "\n";
+  }
+  return text;
+}
+
+TEST(Watch, AnotherProcessThatGrowsIsNamedAsSuch) {
+  const ScratchFolder folder;
+  const std::string file = folder.Write("notebook.jsonl", SeriesWithANotebook(2600));
+  const std::vector<std::string> run = {"--", "python", "-m", "scripts.base_train", "--depth=12"};
+  std::vector<std::string> words = {"watch", "--source", file};
+  words.insert(words.end(), run.begin(), run.end());
+  const Outcome outcome = RunVramcast(words);
+  EXPECT_EQ(outcome.code, 1) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("another process grows 120."));
+  EXPECT_THAT(outcome.out, HasSubstr("MiB per minute"));
+  EXPECT_THAT(outcome.out, HasSubstr("by process 4100 (jupyter-lab)"));
+  EXPECT_THAT(outcome.out, HasSubstr("process 4100 (jupyter-lab) that grows, not the run"));
+  // Nothing in the run leaks: no advice to look for it there.
+  EXPECT_THAT(outcome.out, Not(HasSubstr("vramcast run --")));
+  words.insert(words.begin() + 1, "--json");
+  const json summary = Lines(RunVramcast(words).out).back();
+  EXPECT_EQ(summary["gpus"][0]["growing_pid"], 4100);
+  EXPECT_EQ(summary["gpus"][0]["growing_other"], true);
+
+  // Which of them is watched is not known here.
+  const json unknown = Lines(RunVramcast({"watch", "--json", "--source", file}).out).back();
+  EXPECT_EQ(unknown["gpus"][0]["growing_pid"], 4100);
+  EXPECT_EQ(unknown["gpus"][0]["growing_other"], nullptr);
 }
 
 TEST(Watch, LinesThatAreNoSamplesAreCounted) {

@@ -26,7 +26,7 @@ std::string PlainLine(const GpuReport& gpu, const Report& report) {
                         100 * UsedFraction(gpu.sample));
   }
   if (report.step) line += fmt::format("  step {}", *report.step);
-  return line + "  " + VerdictText(gpu, report);
+  return line + "  " + VerdictText(gpu, report) + GrowerText(gpu);
 }
 
 // Prints a line for a GPU only when there is something to say: the verdict changed, the memory
@@ -42,13 +42,15 @@ class PlainView : public WatchView {
       const double moved = std::fabs(static_cast<double>((gpu.sample.used - said.used).count()));
       const double card = static_cast<double>(gpu.sample.capacity.value_or(gpu.peak).count());
       const bool changed = !said.once || gpu.growth.kind != said.kind ||
-                           gpu.growth.certain != said.certain || moved > card / 100;
+                           gpu.growth.certain != said.certain || moved > card / 100 ||
+                           gpu.other_grows != said.other_grows;
       if (!changed && report.time - said.time < kAWhile) continue;
       said.once = true;
       said.time = report.time;
       said.used = gpu.sample.used;
       said.kind = gpu.growth.kind;
       said.certain = gpu.growth.certain;
+      said.other_grows = gpu.other_grows;
       output_.out() << PlainLine(gpu, report) << '\n';
     }
     output_.out().flush();
@@ -70,6 +72,7 @@ class PlainView : public WatchView {
     Bytes used;
     monitor::GrowthKind kind = monitor::GrowthKind::kTooEarly;
     bool certain = false;
+    std::optional<bool> other_grows;
     std::map<Phase, monitor::PhaseVerdict> ahead;
   };
 

@@ -23,7 +23,8 @@ std::string Known(const std::optional<Bytes>& size) {
   return size ? FormatBytes(*size) : std::string("unknown");
 }
 
-std::string GrowthText(const ProcessReport& process, const monitor::Report& report) {
+std::string GrowthText(const monitor::GpuReport& gpu, const ProcessReport& process,
+                       const monitor::Report& report) {
   switch (process.growth.kind) {
     case GrowthKind::kTooEarly:
       return "";
@@ -34,7 +35,8 @@ std::string GrowthText(const ProcessReport& process, const monitor::Report& repo
     case GrowthKind::kGrowing:
       break;
   }
-  return "+" + RateText(process.growth.bytes_per_second->value, report);
+  const double rate = process.growth.bytes_per_second->value;
+  return "+" + (gpu.other() == &process ? RateInTimeText(rate) : RateText(rate, report));
 }
 
 // Where the program lies is not what tells one run from another.
@@ -53,7 +55,7 @@ Row RowOf(const monitor::GpuReport& gpu, const ProcessReport& process,
                sample.user.value_or("?"),
                Known(sample.used),
                sample.used ? FormatBytes(process.peak) : "",
-               GrowthText(process, report)};
+               GrowthText(gpu, process, report)};
   row.command = sample.command_line ? WithoutFolder(*sample.command_line)
                                     : sample.name.value_or("(name not known)");
   if (process.growth.kind == GrowthKind::kGrowing) row.ink = Ink::kWarning;

@@ -243,10 +243,8 @@ class Drawing {
     const int room = right() - column;
     std::string text = VerdictText(gpu, *state_.report);
     if (WidthOf(text) > room) text = ShortVerdictText(gpu, *state_.report);
-    if (gpu.grower && gpu.processes.size() > 1) {
-      const std::string by = "; by " + ProcessText(gpu.processes[*gpu.grower].sample);
-      if (WidthOf(text + by) <= room) text += by;
-    }
+    const std::string by = GrowerText(gpu);
+    if (WidthOf(text + by) <= room) text += by;
     grid_.Put(row_, column, text, InkOf(gpu), room);
   }
 

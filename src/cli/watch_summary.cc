@@ -31,10 +31,12 @@ void AddGrowth(const GpuReport& gpu, const Report& report, Document* document) {
       growth.certain ? "" : "; not long enough to rule out a load that is still building up")});
   if (!gpu.grower) return;
   const monitor::ProcessReport& process = gpu.processes[*gpu.grower];
+  const double rate = process.growth.bytes_per_second->value;
+  const bool other = gpu.other() != nullptr;
   document->Add(
-      Paragraph{fmt::format("  It is {} that grows: {} now, {}.", ProcessText(process.sample),
-                            FormatBytes(*process.sample.used),
-                            RateText(process.growth.bytes_per_second->value, report))});
+      Paragraph{fmt::format("  It is {} that grows{}: {} now, {}.", ProcessText(process.sample),
+                            other ? ", not the run" : "", FormatBytes(*process.sample.used),
+                            other ? RateInTimeText(rate) : RateText(rate, report))});
 }
 
 void AddAhead(const Report& report, Document* document) {
@@ -107,7 +109,18 @@ void AddAdvice(const WatchSummary& summary, Document* document) {
   if (tight != worst.end() && tight->phase.verdict != PhaseVerdict::kFits) {
     AddFits(*tight, command, document);
   }
-  if (!report.leaking()) return;
+  bool own_leak = false;
+  for (const GpuReport& gpu : report.gpus) {
+    if (!gpu.growth.certain) continue;
+    const monitor::ProcessReport* other = gpu.other();
+    own_leak = own_leak || other == nullptr;
+    if (other == nullptr) continue;
+    document->Add(Paragraph{
+        fmt::format("The run on GPU {} will run out of memory because of {}: end it, or let it use "
+                    "another GPU.",
+                    gpu.sample.index, ProcessText(other->sample))});
+  }
+  if (!own_leak) return;
   document->Add(Paragraph{
       "To see which lines of the program keep what they allocate, run it so that it records its "
       "allocations; what it leaves behind is read by vramcast snapshot:"});

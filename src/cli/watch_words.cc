@@ -25,6 +25,15 @@ std::string Steps(double steps) {
                                               : "no end";
 }
 
+std::string SizeText(double bytes) { return FormatBytes(Bytes(std::llround(bytes))); }
+
+// The steps of a run say nothing about another program.
+std::string GrowsText(const GpuReport& gpu, const Report& report) {
+  const double rate = gpu.growth.bytes_per_second->value;
+  return gpu.other() != nullptr ? "another process grows " + RateInTimeText(rate)
+                                : "grows " + RateText(rate, report);
+}
+
 std::string TimeLeftText(const Growth& growth, const Report& report) {
   if (!growth.seconds_left) return "";
   const Interval& left = *growth.seconds_left;
@@ -60,13 +69,19 @@ std::string UsedText(const monitor::GpuSample& gpu) {
 }
 
 std::string RateText(double bytes_per_second, const Report& report) {
-  const auto size = [](double bytes) { return FormatBytes(Bytes(std::llround(bytes))); };
-  if (report.steps_per_second) {
-    return size(bytes_per_second / report.steps_per_second->value) + " per step";
-  }
+  if (!report.steps_per_second) return RateInTimeText(bytes_per_second);
+  return SizeText(bytes_per_second / report.steps_per_second->value) + " per step";
+}
+
+std::string RateInTimeText(double bytes_per_second) {
   const double per_minute = bytes_per_second * 60;
-  return per_minute >= 1 << 20 ? size(per_minute) + " per minute"
-                               : size(bytes_per_second * 3600) + " per hour";
+  return per_minute >= 1 << 20 ? SizeText(per_minute) + " per minute"
+                               : SizeText(bytes_per_second * 3600) + " per hour";
+}
+
+std::string GrowerText(const GpuReport& gpu) {
+  if (gpu.growth.kind != GrowthKind::kGrowing || !gpu.grower || gpu.processes.size() < 2) return "";
+  return "; by " + ProcessText(gpu.processes[*gpu.grower].sample);
 }
 
 std::string VerdictText(const GpuReport& gpu, const Report& report) {
@@ -81,7 +96,7 @@ std::string VerdictText(const GpuReport& gpu, const Report& report) {
     case GrowthKind::kGrowing:
       break;
   }
-  std::string text = fmt::format("grows {}", RateText(growth.bytes_per_second->value, report));
+  std::string text = GrowsText(gpu, report);
   if (const std::string left = TimeLeftText(growth, report); !left.empty()) text += ", " + left;
   return text;
 }
@@ -96,7 +111,7 @@ std::string FullInText(const Growth& growth) {
 
 std::string ShortVerdictText(const GpuReport& gpu, const Report& report) {
   if (gpu.growth.kind != GrowthKind::kGrowing) return VerdictText(gpu, report);
-  std::string text = "grows " + RateText(gpu.growth.bytes_per_second->value, report);
+  std::string text = GrowsText(gpu, report);
   const std::string full = FullInText(gpu.growth);
   if (full.empty()) return text;
   text += ", full in " + full;

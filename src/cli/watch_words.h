@@ -15,7 +15,8 @@ std::string UsedText(const monitor::GpuSample& gpu);
 // The part of the card that is in use, from 0 to 1; 0 where the capacity is not known.
 double UsedFraction(const monitor::GpuSample& gpu);
 
-// "steady", "grows 5.00 MiB per step, full in about 26 min (24 min to 28 min), 1,560 steps (…)".
+// "steady", "another process grows 1.20 GiB per minute, full in …", "grows 5.00 MiB per step, full
+// in about 26 min (24 min to 28 min), 1,560 steps (…)".
 std::string VerdictText(const monitor::GpuReport& gpu, const monitor::Report& report);
 // The same for little room: "grows 5.00 MiB per step, full in 24 min to 28 min (1,440 to 1,700
 // steps)".
@@ -24,7 +25,11 @@ std::string ShortVerdictText(const monitor::GpuReport& gpu, const monitor::Repor
 std::string FullInText(const monitor::Growth& growth);
 // "5.00 MiB per step", "1.20 GiB per minute".
 std::string RateText(double bytes_per_second, const monitor::Report& report);
-// "python3" or "process 77".
+// "1.20 GiB per minute", also where steps are known.
+std::string RateInTimeText(double bytes_per_second);
+// "; by process 4100 (jupyter-lab)" where several processes are on the GPU; else empty.
+std::string GrowerText(const monitor::GpuReport& gpu);
+// "process 77 (python3)".
 std::string ProcessText(const monitor::ProcessSample& process);
 
 // "CORE metric at step 2,000", "checkpoint save at the end".

@@ -201,9 +201,14 @@ void WatchedRun::Learn(const Report& report) {
   if (!launch_) LearnFromProcesses(report);
 }
 
-std::optional<size_t> WatchedRun::FindProcess(const GpuReport& gpu) {
+bool WatchedRun::IsProgram(const monitor::ProcessSample& sample) const {
   const std::string module = command::ModuleOf(launch_->program);
   const std::string file = module.substr(module.rfind('.') + 1) + ".py";
+  const std::string line = sample.command_line.value_or("");
+  return Contains(line, module) || Contains(line, file);
+}
+
+std::optional<size_t> WatchedRun::FindProcess(const GpuReport& gpu) {
   std::optional<size_t> largest;
   for (size_t i = 0; i < gpu.processes.size(); ++i) {
     const monitor::ProcessSample& sample = gpu.processes[i].sample;
@@ -212,8 +217,7 @@ std::optional<size_t> WatchedRun::FindProcess(const GpuReport& gpu) {
       if (attached_->Owns(sample.pid)) return i;
       continue;
     }
-    const std::string line = sample.command_line.value_or("");
-    if (Contains(line, module) || Contains(line, file)) return i;
+    if (IsProgram(sample)) return i;
     // They are listed by size.
     const bool may_be =
         sample.name ? Contains(*sample.name, "python") || *sample.name == "pt_main_thread" : true;
@@ -262,8 +266,24 @@ std::optional<Standing> WatchedRun::StandingOn(const GpuReport& gpu, size_t proc
   return standing;
 }
 
+std::optional<bool> WatchedRun::Owns(const GpuReport& gpu, size_t process) {
+  const monitor::ProcessSample& sample = gpu.processes[process].sample;
+  if (attached_ != nullptr) return attached_->Owns(sample.pid);
+  if (!launch_) return std::nullopt;
+  const auto found = FindProcess(gpu);
+  if (!found) return std::nullopt;
+  return *found == process || IsProgram(sample);
+}
+
 void WatchedRun::Complete(Report* report) {
   Learn(*report);
+  for (GpuReport& gpu : report->gpus) {
+    if (!gpu.grower) continue;
+    // Part of the growth may be another's: the larger part decides.
+    const double all = gpu.growth.bytes_per_second ? gpu.growth.bytes_per_second->value : 0;
+    const double its = gpu.processes[*gpu.grower].growth.bytes_per_second->value;
+    if (const auto owns = Owns(gpu, *gpu.grower)) gpu.other_grows = !*owns && its >= all / 2;
+  }
   if (!launch_) return;
   std::vector<std::pair<GpuReport*, size_t>> places;
   for (GpuReport& gpu : report->gpus) {

@@ -30,7 +30,7 @@ class WatchedRun {
   static Result<WatchedRun> Make(WatchedRunOptions options, const monitor::StepSource* log,
                                  monitor::Attached* attached);
 
-  // Fills in `ahead` of each GPU on which the run is.
+  // Fills in `ahead` of each GPU on which the run is, and whether another program is what grows.
   void Complete(monitor::Report* report);
 
   // The launch command, where it is known: for commands to paste.
@@ -53,8 +53,12 @@ class WatchedRun {
   bool LearnFromProcesses(const monitor::Report& report);
   Status Understand(const std::string& text, const std::string& folder,
                     const nanochat::Flags& known);
+  // Whether its command line is of the program that the run starts.
+  bool IsProgram(const monitor::ProcessSample& sample) const;
   // The place of the run's process among those of a GPU.
   std::optional<size_t> FindProcess(const monitor::GpuReport& gpu);
+  // Whether a process is of the run; nothing where it is not known which processes are.
+  std::optional<bool> Owns(const monitor::GpuReport& gpu, size_t process);
   const monitor::PhasesAhead* OutlookFor(const monitor::GpuSample& gpu, int64_t gpus);
   std::optional<monitor::Standing> StandingOn(const monitor::GpuReport& gpu, size_t process,
                                               const monitor::Report& report) const;

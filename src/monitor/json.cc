@@ -66,6 +66,7 @@ json ToJson(const Report& report, const char* type) {
     one["peak_bytes"] = gpu.peak.count();
     one["growth"] = ToJson(gpu.growth);
     one["growing_pid"] = gpu.grower ? json(gpu.processes[*gpu.grower].sample.pid) : json(nullptr);
+    one["growing_other"] = gpu.other_grows ? json(*gpu.other_grows) : json(nullptr);
     if (report.steps_per_second) {
       one["growth"]["steps_to_full"] = OrNull(StepsLeft(gpu.growth, report));
       if (gpu.growth.bytes_per_second) {

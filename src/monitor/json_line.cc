@@ -139,6 +139,7 @@ class LineWriter {
     Growth(gpu.growth, &report);
     Field("growing_pid",
           gpu.grower ? std::optional(gpu.processes[*gpu.grower].sample.pid) : std::nullopt);
+    Field("growing_other", gpu.other_grows);
     if (!gpu.ahead.empty()) {
       Field("run_pid", gpu.run_pid);
       out_ += R"(,"next_phases":[)";

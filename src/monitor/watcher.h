@@ -26,11 +26,18 @@ struct GpuReport {
   Growth growth;
   Bytes peak;                            // since the watch began
   std::vector<ProcessReport> processes;  // largest first
-  // Of a growing GPU: the place in `processes` of the one that grows most.
+  // The place in `processes` of the one that grows most, and whether another program than the one
+  // that is watched is what grows; filled in by who knows the run, else not known.
   std::optional<size_t> grower;
+  std::optional<bool> other_grows;
   // What its run has ahead of it, where that is known; filled in by who knows the run.
   std::vector<UpcomingPhase> ahead;
   std::optional<int64_t> run_pid;  // the process that has it ahead
+
+  // Where it is known that another program is what grows: its process.
+  const ProcessReport* other() const {
+    return grower && other_grows.value_or(false) ? &processes[*grower] : nullptr;
+  }
 };
 
 struct Report {
