@@ -107,7 +107,7 @@ TEST_F(History, ExportsEverySample) {
   EXPECT_THAT(Run({"history", "--export", csv}).out, HasSubstr("2,700 samples"));
   const std::string text = ReadFile(csv);
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2701);
-  EXPECT_THAT(text, HasSubstr("\n2,0,1760000001.000,20971520000,0,,\n"));
+  EXPECT_THAT(text, HasSubstr("\n2,0,1760000001.000,20971520000,0,,,,\n"));
   const std::string file = folder_.path() + "/one.json";
   EXPECT_EQ(Run({"history", "--run", "1", "--export", file, "--json"}).Json()["exported"], 300);
   const json object = json::parse(ReadFile(file));

@@ -17,10 +17,14 @@ std::string OrEmpty(const std::optional<T>& value) {
   return value ? std::to_string(*value) : std::string();
 }
 
+std::string OrEmpty(const std::optional<Bytes>& value) {
+  return value ? std::to_string(value->count()) : std::string();
+}
+
 std::string CsvLine(const store::Point& point) {
-  return fmt::format("{},{},{:.3f},{},{},{},{}\n", point.run, point.index, point.time,
+  return fmt::format("{},{},{:.3f},{},{},{},{},{},{}\n", point.run, point.index, point.time,
                      point.used.count(), OrEmpty(point.step), OrEmpty(point.utilisation),
-                     OrEmpty(point.temperature));
+                     OrEmpty(point.temperature), OrEmpty(point.allocated), OrEmpty(point.reserved));
 }
 
 std::string Text(const nlohmann::json& object) {
@@ -39,7 +43,8 @@ Result<int64_t> ExportHistory(const store::HistoryReader& reader, const store::Q
   if (!runs) return tl::make_unexpected(runs.error());
   std::ofstream out(file, std::ios::binary | std::ios::trunc);
   if (csv) {
-    out << "run,gpu,time,used_bytes,step,utilisation_percent,temperature_celsius\n";
+    out << "run,gpu,time,used_bytes,step,utilisation_percent,temperature_celsius,"
+           "allocated_bytes,reserved_bytes\n";
   } else {
     nlohmann::json rows = nlohmann::json::array();
     for (const store::RunRow& run : *runs) rows.push_back(store::ToJson(run));

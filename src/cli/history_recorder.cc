@@ -25,6 +25,9 @@ store::SampleRow RowOf(const monitor::Sample& sample) {
                           .processes = {}};
     for (const monitor::ProcessSample& process : gpu.processes) {
       if (process.graphics) continue;
+      if (process.allocated)
+        point.allocated = point.allocated.value_or(Bytes(0)) + *process.allocated;
+      if (process.reserved) point.reserved = point.reserved.value_or(Bytes(0)) + *process.reserved;
       point.processes.push_back({.pid = process.pid, .name = process.name, .used = process.used});
     }
     row.gpus.push_back(std::move(point));

@@ -30,6 +30,7 @@
 #include "command/edit.h"
 #include "command/quote.h"
 #include "gpu/card.h"
+#include "monitor/allocator_numbers.h"
 #include "monitor/sample.h"
 #include "report/html.h"
 #include "supervise/child.h"
@@ -239,10 +240,14 @@ class RunVerb : public Verb {
                       .began = attempt->began,
                       .attempt = static_cast<int64_t>(story_.attempts.size())});
     }
+    monitor::AllocatorNumbers numbers;
     RunWatch watch({.records = module ? module->records() : "",
                     .stall = std::chrono::seconds(stall_),
-                    .on_sample = [&history](const gpu::Machine& machine) {
-                      if (history) history->Add(monitor::FromMachine(machine, Now()));
+                    .on_sample = [&history, &numbers](const gpu::Machine& machine) {
+                      if (!history) return;
+                      monitor::Sample sample = monitor::FromMachine(machine, Now());
+                      numbers.Fill(&sample);
+                      history->Add(sample);
                     }});
     supervise::ChildOptions options{.argv = startable->argv(),
                                     .output_to_stderr = json_,

@@ -8,6 +8,7 @@
 
 #include "cli/live_sampler.h"
 #include "gpu/sampler.h"
+#include "monitor/allocator_numbers.h"
 #include "monitor/series.h"
 
 namespace vramcast::cli {
@@ -28,8 +29,10 @@ class DriverSource : public WatchSource {
     if (!machine) return {};
     if (!*machine) return {.error = machine->error()};
     name_ = (*machine)->source;
-    return {.sample = monitor::FromMachine(**machine, Now()),
-            .notes = std::move((*machine)->notes)};
+    Answer answer{.sample = monitor::FromMachine(**machine, Now()),
+                  .notes = std::move((*machine)->notes)};
+    numbers_.Fill(&*answer.sample);
+    return answer;
   }
   std::optional<std::chrono::steady_clock::duration> Waiting() const override {
     return sampler_.Waiting();
@@ -38,6 +41,7 @@ class DriverSource : public WatchSource {
 
  private:
   LiveSampler sampler_;
+  monitor::AllocatorNumbers numbers_;
   std::string name_ = "driver";
 };
 

@@ -119,6 +119,8 @@ class LineWriter {
     Field("used_bytes", process.sample.used);
     Field("leftover", process.sample.leftover);
     Field("graphics", process.sample.graphics);
+    if (process.sample.allocated) Field("allocated_bytes", process.sample.allocated);
+    if (process.sample.reserved) Field("reserved_bytes", process.sample.reserved);
     Field("peak_bytes", process.peak);
     Key("growth");
     Growth(process.growth, nullptr);

@@ -13,7 +13,7 @@ class Peaks {
   struct Peak {
     double time;
     double value;  // bytes
-    double mean;   // of the stretch
+    double mean;   // of the stretch, less what lies far below: before a start, after an end
   };
 
   // At most twice this many stretches; then neighbours are merged.
@@ -25,8 +25,9 @@ class Peaks {
 
  private:
   std::vector<Peak> peaks_;
-  int64_t length_ = 1;  // samples in a stretch
-  int64_t filled_ = 0;  // of the last one
+  int64_t length_ = 1;   // samples in a stretch
+  int64_t filled_ = 0;   // of the last one
+  int64_t counted_ = 0;  // in its mean
 };
 
 }  // namespace vramcast::monitor

@@ -18,6 +18,8 @@ struct ProcessSample {
   std::optional<std::string> name;
   std::optional<Bytes> used;
   bool graphics = false;
+  // What PyTorch's allocator in it says, where `vramcast run` put its start-up module there.
+  std::optional<Bytes> allocated, reserved;
   // Told to people, not recorded: a command line may hold secrets.
   std::optional<std::string> command_line;
   std::optional<std::string> user;

@@ -64,7 +64,9 @@ std::optional<GpuSample> ParseGpu(const json& object, size_t place) {
                              .leftover = item.value("leftover", json(false)) == json(true),
                              .name = Text(item, "name"),
                              .used = Size(item, "used_bytes"),
-                             .graphics = item.value("graphics", json(false)) == json(true)});
+                             .graphics = item.value("graphics", json(false)) == json(true),
+                             .allocated = Size(item, "allocated_bytes"),
+                             .reserved = Size(item, "reserved_bytes")});
   }
   return gpu;
 }
@@ -93,6 +95,8 @@ json ToJson(const Sample& sample) {
                            {"used_bytes", OrNull(process.used)},
                            {"leftover", process.leftover},
                            {"graphics", process.graphics}});
+      if (process.allocated) processes.back()["allocated_bytes"] = process.allocated->count();
+      if (process.reserved) processes.back()["reserved_bytes"] = process.reserved->count();
     }
     object["gpus"].push_back({{"index", gpu.index},
                               {"uuid", gpu.id},

@@ -52,6 +52,7 @@ struct Pending {
   Bytes used;
   std::optional<int64_t> step;
   std::optional<int> utilisation, temperature;
+  std::optional<Bytes> allocated, reserved;
 };
 
 struct Statements {
@@ -70,7 +71,7 @@ struct Statements {
         see_gpu(db.Prepare("UPDATE gpus SET capacity = ?, samples = ?, last_time = ?,"
                            " first_step = ?, last_step = ?, last_used = ?, peak = ?, peak_time = ?"
                            " WHERE id = ?")),
-        add_point(db.Prepare("INSERT OR REPLACE INTO samples VALUES(?, ?, ?, ?, ?, ?)")),
+        add_point(db.Prepare("INSERT OR REPLACE INTO samples VALUES(?, ?, ?, ?, ?, ?, ?, ?)")),
         put_process(db.Prepare("INSERT OR REPLACE INTO processes VALUES(?, ?, ?, ?, ?, ?, ?)")) {}
 
   Statement begin, commit, add_run, see_run, end_run, add_gpu, see_gpu, add_point, put_process;
@@ -186,7 +187,9 @@ class History::Impl {
                         .used = point.used,
                         .step = sample.step,
                         .utilisation = point.utilisation,
-                        .temperature = point.temperature});
+                        .temperature = point.temperature,
+                        .allocated = point.allocated,
+                        .reserved = point.reserved});
     for (const ProcessPoint& process : point.processes) {
       auto known = gpu.processes.find(process.pid);
       if (known == gpu.processes.end()) {
@@ -243,10 +246,11 @@ class History::Impl {
       }
     }
     for (const Pending& point : pending_) {
-      const Outcome outcome = sql_->add_point
-                                  .Bind(gpus_[point.gpu].row.id, point.milliseconds, point.used,
-                                        point.step, point.utilisation, point.temperature)
-                                  .Run();
+      const Outcome outcome =
+          sql_->add_point
+              .Bind(gpus_[point.gpu].row.id, point.milliseconds, point.used, point.step,
+                    point.utilisation, point.temperature, point.allocated, point.reserved)
+              .Run();
       if (outcome != Outcome::kDone) return outcome;
     }
     return Outcome::kDone;

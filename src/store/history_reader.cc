@@ -123,7 +123,8 @@ Status HistoryReader::Points(const Query& query,
     return time ? std::optional(static_cast<int64_t>(*time * 1000)) : std::nullopt;
   };
   Statement find = database_.Prepare(
-      "SELECT gpus.run, gpus.id, gpus.place, samples.time, used, step, utilisation, temperature"
+      "SELECT gpus.run, gpus.id, gpus.place, samples.time, used, step, utilisation, temperature,"
+      " allocated, reserved"
       " FROM gpus CROSS JOIN samples ON samples.gpu = gpus.id WHERE (?1 IS NULL OR gpus.run = ?1)"
       " AND samples.time >= coalesce(?2, -9223372036854775807)"
       " AND samples.time <= coalesce(?3, 9223372036854775807)"
@@ -139,6 +140,8 @@ Status HistoryReader::Points(const Query& query,
                 .step = find.MaybeInt(5)};
     if (!find.IsNull(6)) point.utilisation = static_cast<int>(find.Int(6));
     if (!find.IsNull(7)) point.temperature = static_cast<int>(find.Int(7));
+    if (!find.IsNull(8)) point.allocated = Bytes(find.Int(8));
+    if (!find.IsNull(9)) point.reserved = Bytes(find.Int(9));
     if (!each(point)) return {};
   }
   if (outcome != Outcome::kDone) return tl::make_unexpected(Failure());

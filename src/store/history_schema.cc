@@ -57,7 +57,13 @@ CREATE TABLE processes(
   PRIMARY KEY(gpu, pid)) WITHOUT ROWID;
 )sql";
 
-constexpr std::array kSteps = {kFirst};
+// What the allocators in the processes hold, where they tell it.
+constexpr const char* kAllocator = R"sql(
+ALTER TABLE samples ADD COLUMN allocated INTEGER;
+ALTER TABLE samples ADD COLUMN reserved INTEGER;
+)sql";
+
+constexpr std::array kSteps = {kFirst, kAllocator};
 
 }  // namespace
 

@@ -98,6 +98,47 @@ TEST_F(HistoryTest, WhatIsWrittenIsReadBack) {
   EXPECT_FALSE(points[1].temperature);
 }
 
+TEST_F(HistoryTest, WhatTheAllocatorHoldsIsKeptWhereItIsTold) {
+  History history(file_);
+  history.Begin({.kind = RunKind::kRun, .command = "python -m train", .began = kStart});
+  history.Append(At(kStart + 1, 5_GiB));
+  SampleRow told = At(kStart + 2, 7_GiB);
+  told.gpus[0].allocated = 3_GiB;
+  told.gpus[0].reserved = 6_GiB;
+  history.Append(told);
+  history.Flush();  // it goes on
+  const std::vector<Point> points = Points();
+  ASSERT_EQ(points.size(), 2u);
+  EXPECT_FALSE(points[0].allocated);
+  EXPECT_EQ(points[1].allocated, 3_GiB);
+  EXPECT_EQ(points[1].reserved, 6_GiB);
+}
+
+TEST_F(HistoryTest, AFileOfAnOlderVersionIsTakenOver) {
+  {
+    History history(file_);
+    history.Begin({.command = "old", .began = kStart});
+    history.Append(At(kStart + 1, 5_GiB));
+  }
+  {
+    // As it was before samples held the allocator's numbers.
+    Outcome outcome = Outcome::kDone;
+    auto database = Database::Open(file_, Missing::kFails, Journal::kLog, &outcome);
+    ASSERT_TRUE(database);
+    ASSERT_EQ(database->Execute("ALTER TABLE samples DROP COLUMN allocated;"
+                                "ALTER TABLE samples DROP COLUMN reserved;"
+                                "PRAGMA user_version = 1"),
+              Outcome::kDone);
+  }
+  EXPECT_EQ(Points().size(), 1u);
+  History history(file_);
+  history.Begin({.command = "new", .began = kStart + 10});
+  history.Append(At(kStart + 11, 6_GiB));
+  history.Flush();
+  EXPECT_THAT(history.TakeMessages(), IsEmpty());
+  EXPECT_EQ(Points().size(), 2u);
+}
+
 TEST_F(HistoryTest, QueriesTakeARunATimeAndAGpu) {
   History history(file_);
   for (int i = 0; i < 3; ++i) {

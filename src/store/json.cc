@@ -72,7 +72,9 @@ json ToJson(const Point& point) {
           {"used_bytes", point.used.count()},
           {"step", OrNull(point.step)},
           {"utilisation_percent", OrNull(point.utilisation)},
-          {"temperature_celsius", OrNull(point.temperature)}};
+          {"temperature_celsius", OrNull(point.temperature)},
+          {"allocated_bytes", OrNull(point.allocated)},
+          {"reserved_bytes", OrNull(point.reserved)}};
 }
 
 }  // namespace vramcast::store

@@ -25,6 +25,8 @@ struct GpuPoint {
   std::optional<Bytes> capacity;
   std::optional<int> utilisation;  // percent
   std::optional<int> temperature;  // degrees Celsius
+  // By PyTorch's allocators in the processes that tell it, together.
+  std::optional<Bytes> allocated, reserved;
   std::vector<ProcessPoint> processes;
 };
 
@@ -95,6 +97,7 @@ struct Point {
   Bytes used;
   std::optional<int64_t> step;
   std::optional<int> utilisation, temperature;
+  std::optional<Bytes> allocated, reserved;
 };
 
 }  // namespace vramcast::store

@@ -121,6 +121,19 @@ TEST_F(StartupModuleTest, TellsWhatTheAllocatorSaid) {
   EXPECT_EQ(evaluation->allocated, Bytes(int64_t{5} << 30));
 }
 
+TEST_F(StartupModuleTest, TellsWhatTheAllocatorHoldsWhileTheProgramRuns) {
+  const StartupModule module = Write();
+  const std::string seen = RunPython(module,
+                                     "import os, time, torch\n"
+                                     "torch._C.allocated = 5 << 20\n"
+                                     "name = os.environ['VRAMCAST_RUN'] + '/records/pid%d.now'\n"
+                                     "while not os.path.exists(name % os.getpid()):\n"
+                                     "    time.sleep(0.05)\n"
+                                     "print(open(name % os.getpid()).read())");
+  EXPECT_THAT(seen, HasSubstr("vramcast.now 1 "));
+  EXPECT_THAT(seen, HasSubstr(" 0 5242880 5242880"));
+}
+
 TEST_F(StartupModuleTest, AProgramWithoutTorchNoticesNothing) {
   const StartupModule module = Write();
   EXPECT_EQ(RunPython(module, "print('done')"), "the user's own\ndone\n");

@@ -21,6 +21,7 @@ def _integer(name, default):
 class _Recorder:
     PERIOD = 0.2  # seconds between two looks
     WRITE_EVERY = 10  # looks
+    TELL_EVERY = 5  # looks
     MOST_STACKS = 256
     MOST_FRAMES = 48
     MOST_RISES = 1000
@@ -37,6 +38,7 @@ class _Recorder:
         self.rank = _integer("RANK", 0)
         name = "rank%d-pid%d" % (self.rank, self.pid)
         self.path = os.path.join(folder, "records", name + ".json")
+        self.now = os.path.join(folder, "records", "pid%d.now" % self.pid)
         self.snapshot = os.path.join(os.environ.get("VRAMCAST_SNAPSHOTS", folder), name + ".pickle")
         self.snapshot_time = None
         self.main = threading.main_thread().ident
@@ -122,11 +124,20 @@ class _Recorder:
             try:
                 with self.lock:
                     self._look()
+                if looks % self.TELL_EVERY == 0:
+                    self.tell()
                 looks += 1
                 if looks <= self.WRITE_EVERY or looks % self.WRITE_EVERY == 0:
                     self.write()
             except Exception:
                 return
+
+    def tell(self):
+        """What the allocator holds now, for who watches: one short line, once a second."""
+        if os.getpid() != self.pid or self.record["device"] is None:
+            return
+        numbers = [self.record[key] for key in ("time", "device", "allocated", "reserved")]
+        self._replace(self.now, "vramcast.now 1 %.3f %d %d %d\n" % tuple(numbers))
 
     def write(self):
         import json
@@ -135,11 +146,14 @@ class _Recorder:
             return  # a forked worker
         with self.lock:
             text = json.dumps(self.record)
-        part = self.path + ".part"
+        self._replace(self.path, text)
+
+    def _replace(self, path, text):
+        part = path + ".part"
         try:
             with open(part, "w") as file:
                 file.write(text)
-            os.replace(part, self.path)
+            os.replace(part, path)
         except OSError:
             self._remove(part)
 

@@ -1,0 +1,44 @@
+// What PyTorch's allocator holds in processes under `vramcast run`, while they run: its start-up
+// module writes one line a second into a file that the process's environment leads to.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "gpu/host.h"
+#include "monitor/sample.h"
+
+namespace vramcast::monitor {
+
+struct AllocatorNow {
+  double time = 0;  // seconds since 1970
+  Bytes allocated, reserved;
+};
+// "vramcast.now 1 TIME DEVICE ALLOCATED RESERVED"; nothing: it is something else.
+std::optional<AllocatorNow> ParseAllocatorNow(std::string_view line);
+
+class AllocatorNumbers {
+ public:
+  explicit AllocatorNumbers(gpu::Host host = gpu::Host()) : host_(std::move(host)) {}
+
+  // Fills in `allocated` and `reserved` of the processes that tell them. One that is on several
+  // GPUs tells only those of the fullest, so nothing is filled in; nor is what is older than half a
+  // minute.
+  void Fill(Sample* sample);
+
+ private:
+  std::string FileOf(int64_t pid);
+
+  gpu::Host host_;
+  struct Known {
+    uint64_t start_ticks = 0;
+    std::string file;  // empty: it tells nothing
+  };
+  std::map<int64_t, Known> known_;
+};
+
+}  // namespace vramcast::monitor
