@@ -68,14 +68,16 @@ double PartForAlarm(double samples, double spread) {
 bool IsLoading(const Floor& floor, const Held& held, const Stretch& stretch, double capacity,
                double per_sample, double now) {
   constexpr double kEmpty = 0.12;
-  constexpr double kLongest = 400;  // samples
-  constexpr double kFaster = 4;     // it may have begun so much faster,
-  constexpr double kAtOnce = 0.15;  // or with this part of its growth
+  constexpr double kLongest = 400;                         // samples
+  constexpr double kFaster = 4;                            // it may have begun so much faster,
+  constexpr double kAtOnce = 0.15;                         // or with this part of its growth;
+  constexpr double kSlowing = 0.46, kAtOnceSlowing = 0.5;  // with more of it if it slows down
   const double bottom = floor.steps().front().level;
   if (bottom > kEmpty * capacity || now - held.begin > kLongest * per_sample) return false;
   const double before = LevelAt(floor, stretch.begin) - bottom;
   const double rate = stretch.sum() / stretch.length();
-  return before <= std::max(kAtOnce * stretch.sum(), kFaster * rate * (stretch.begin - held.begin));
+  const double at_once = stretch.mean_time() < kSlowing ? kAtOnceSlowing : kAtOnce;
+  return before <= std::max(at_once * stretch.sum(), kFaster * rate * (stretch.begin - held.begin));
 }
 
 double SpreadOf(const Stretch& stretch) { return std::min(stretch.effective(), stretch.spread()); }

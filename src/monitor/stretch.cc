@@ -40,13 +40,6 @@ double Merit(const Stretch& stretch) {
   return telling * (middle - (sum - middle) / 2);
 }
 
-// Where in the stretch the growth lies on average, 0 to 1: below a half, it slows down.
-double MeanTime(const Stretch& stretch) {
-  double sum = 0;
-  for (const Rise& rise : stretch.rises) sum += rise.size * (rise.time - stretch.begin);
-  return sum / stretch.sum() / stretch.length();
-}
-
 // How far the growth has run ahead of a straight line from the beginning to the end, and how far it
 // has lagged behind it, as parts of all growth: the one-sided distances of Kolmogorov and Smirnov.
 struct Distance {
@@ -90,7 +83,7 @@ bool IsSteady(const Stretch& stretch) {
   const Distance distance = FromStraight(stretch);
   if (distance.ahead > kUneven + kAhead / std::sqrt(effective)) return false;
   if (distance.behind > kUneven + kBehind / std::sqrt(effective)) return false;
-  const double late = 0.5 - MeanTime(stretch);
+  const double late = 0.5 - stretch.mean_time();
   if (late > kSlowingUneven + kSlowing / std::sqrt(12 * effective)) return false;
   const double pause = LongestPause(stretch) / stretch.length();
   if (pause > 0.2 && (count + 1) * std::pow(1 - pause, count) < kRarePause) return false;
@@ -119,6 +112,12 @@ std::vector<double> Stretch::SumsOfParts(size_t parts) const {
     sums[static_cast<size_t>(std::clamp(at, 0.0, count - 1))] += rise.size;
   }
   return sums;
+}
+
+double Stretch::mean_time() const {
+  double total = 0;
+  for (const Rise& rise : rises) total += rise.size * (rise.time - begin);
+  return total / sum() / length();
 }
 
 double Stretch::spread() const { return Effective(SumsOfParts(24)); }

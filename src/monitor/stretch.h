@@ -22,6 +22,8 @@ struct Stretch {
   double spread() const;
   // The sum without what single times contribute far more than the usual: a jump, a short ramp.
   double typical_sum() const;
+  // Where in the time the growth lies on average, 0 to 1: below a half, it slows down.
+  double mean_time() const;
   // The growth within each of so many equal parts of the time.
   std::vector<double> SumsOfParts(size_t parts) const;
 };
