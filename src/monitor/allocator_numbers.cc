@@ -47,20 +47,15 @@ std::optional<AllocatorNow> ParseAllocatorNow(std::string_view line) {
   return AllocatorNow{.time = *time, .allocated = Bytes(*allocated), .reserved = Bytes(*reserved)};
 }
 
-std::string AllocatorNumbers::FileOf(int64_t pid) {
-  const gpu::Host::Life life = host_.LifeOf(pid);
-  if (life.start_ticks == 0) return {};
-  const auto found = known_.find(pid);
-  if (found != known_.end() && found->second.start_ticks == life.start_ticks) {
-    return found->second.file;
+const std::string& AllocatorNumbers::FileOf(int64_t pid) {
+  const auto [place, is_new] = files_.try_emplace(pid);
+  if (is_new) {
+    const auto folder = host_.Variable(pid, kVariable);
+    if (folder && folder->starts_with('/')) {
+      place->second = fmt::format("{}/records/pid{}.now", *folder, pid);
+    }
   }
-  constexpr size_t kMost = 4096;
-  if (known_.size() >= kMost) known_.clear();
-  Known known{.start_ticks = life.start_ticks, .file = {}};
-  if (const auto folder = host_.Variable(pid, kVariable); folder && folder->starts_with('/')) {
-    known.file = fmt::format("{}/records/pid{}.now", *folder, pid);
-  }
-  return (known_[pid] = std::move(known)).file;
+  return place->second;
 }
 
 void AllocatorNumbers::Fill(Sample* sample) {
@@ -68,10 +63,11 @@ void AllocatorNumbers::Fill(Sample* sample) {
   for (const GpuSample& gpu : sample->gpus) {
     for (const ProcessSample& process : gpu.processes) ++places[process.pid];
   }
+  std::erase_if(files_, [&](const auto& entry) { return !places.contains(entry.first); });
   for (GpuSample& gpu : sample->gpus) {
     for (ProcessSample& process : gpu.processes) {
       if (process.graphics || places[process.pid] != 1) continue;
-      const std::string file = FileOf(process.pid);
+      const std::string& file = FileOf(process.pid);
       if (file.empty()) continue;
       const auto now = ParseAllocatorNow(ReadLine(file));
       if (!now || std::fabs(sample->time - now->time) > kOld) continue;

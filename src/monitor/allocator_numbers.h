@@ -31,14 +31,12 @@ class AllocatorNumbers {
   void Fill(Sample* sample);
 
  private:
-  std::string FileOf(int64_t pid);
+  const std::string& FileOf(int64_t pid);
 
   gpu::Host host_;
-  struct Known {
-    uint64_t start_ticks = 0;
-    std::string file;  // empty: it tells nothing
-  };
-  std::map<int64_t, Known> known_;
+  // Of the processes of the last sample; empty: it tells nothing. A process that was missing from a
+  // sample is looked at anew, for its number may be another's by then.
+  std::map<int64_t, std::string> files_;
 };
 
 }  // namespace vramcast::monitor
