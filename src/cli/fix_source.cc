@@ -13,6 +13,7 @@
 #include "command/launch.h"
 #include "command/quote.h"
 #include "crashlog/scan.h"
+#include "diagnosis/job.h"
 #include "gpu/machine.h"
 #include "nanochat/checkout.h"
 #include "nanochat/flags.h"
@@ -87,7 +88,7 @@ DeadRun DeadRunOf(const crashlog::LogReport& report, std::string file) {
 // What a log says of the run, the command aside.
 void LearnFrom(const crashlog::LogReport& report, const std::string& name, FixSource& source) {
   source.dead = DeadRunOf(report, name);
-  source.known = FlagsInLog(report.nanochat);
+  source.known = diagnosis::FlagsOf(report.nanochat);
 }
 
 Status ReadLog(const FixArguments& arguments, FixSource& source) {
@@ -148,17 +149,6 @@ std::optional<LoggedLaunch> LaunchInLog(const crashlog::LogReport& report) {
   auto command = Reconstruct(report.nanochat);
   if (!command) return std::nullopt;
   return LoggedLaunch{.text = std::move(*command), .reconstructed = true};
-}
-
-nanochat::Flags FlagsInLog(const crashlog::NanochatFacts& facts) {
-  nanochat::Flags flags;
-  flags.depth = facts.depth;
-  flags.max_seq_len = facts.max_seq_len;
-  flags.vocab_size = facts.vocab_size;
-  flags.window_pattern = facts.window_pattern;
-  flags.device_batch_size = facts.device_batch_size;
-  flags.total_batch_size = facts.total_batch_size;
-  return flags;
 }
 
 Result<std::string> ReadScriptFile(const std::string& path) {

@@ -77,8 +77,6 @@ struct LoggedLaunch {
   bool reconstructed = false;  // put together from the sizes
 };
 std::optional<LoggedLaunch> LaunchInLog(const crashlog::LogReport& report);
-// The settings that nanochat printed.
-nanochat::Flags FlagsInLog(const crashlog::NanochatFacts& facts);
 
 // A file of at most 4 MiB; unreadable error otherwise.
 Result<std::string> ReadScriptFile(const std::string& path);

@@ -10,6 +10,7 @@
 #include "cli/fix_source.h"
 #include "command/dialect.h"
 #include "command/quote.h"
+#include "diagnosis/job.h"
 #include "gpu/card.h"
 #include "nanochat/checkout.h"
 #include "nanochat/flags.h"
@@ -153,7 +154,7 @@ bool WatchedRun::LearnFromLog() {
   }
   const auto logged = LaunchInLog(log_->facts());
   if (!logged) return false;
-  if (!Understand(logged->text, ".", FlagsInLog(log_->facts().nanochat))) return false;
+  if (!Understand(logged->text, ".", diagnosis::FlagsOf(log_->facts().nanochat))) return false;
   command_ = logged->text;
   origin_ = logged->reconstructed ? "the sizes printed in " + log_->path()
                                   : "the command in " + log_->path();
@@ -169,7 +170,7 @@ bool WatchedRun::LearnFromProcesses(const Report& report) {
       if (attached_ != nullptr && !attached_->Owns(sample.pid)) continue;
       const std::string folder = host_.WorkingFolder(sample.pid).value_or(".");
       const nanochat::Flags known =
-          log_ == nullptr ? nanochat::Flags() : FlagsInLog(log_->facts().nanochat);
+          log_ == nullptr ? nanochat::Flags() : diagnosis::FlagsOf(log_->facts().nanochat);
       if (!Understand(*sample.command_line, folder, known)) {
         if (looked_at_.size() > 4096) looked_at_.clear();
         looked_at_.insert(sample.pid);
