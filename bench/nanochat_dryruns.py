@@ -69,8 +69,8 @@ RUNS = {
     "December 2025, vocabulary 50,257, 4 layers, 2 x 512": run(
         "bc51da8", H100, 50257, depth=4, device_batch_size=2, max_seq_len=512,
         total_batch_size=2048),
-    "October 2025, 5 layers, 1 x 512, 2 ranks": run(
-        "4346536", world=2, depth=5, device_batch_size=1, max_seq_len=512, total_batch_size=2048),
+    "October 2025, 4 layers, 1 x 512, 2 ranks": run(
+        "4346536", world=2, depth=4, device_batch_size=1, max_seq_len=512, total_batch_size=2048),
     "October 2025, the first, 4 layers, 2 x 512, one process": run(
         "3a5e0bc", A40, depth=4, device_batch_size=2, max_seq_len=512, total_batch_size=2048),
 }
