@@ -52,8 +52,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   AllocatorSettings other = settings;
   other.expandable_segments = !settings.expandable_segments;
   for (const AllocatorSettings& wanted : {settings, other}) {
-    const Program program = ProgramOf(device, proof, settings, wanted);
-    Record(program.trace, wanted, {.total = Bytes(200 << 20)});
+    const DeviceSpec small = {.total = Bytes(200 << 20)};
+    const Program program = ProgramOf(device, proof, settings, wanted, small);
+    Run run = Record(program.trace, wanted, small).run;
+    CountFromRecording(program, &run);
   }
   return 0;
 }
