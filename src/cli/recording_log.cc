@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <optional>
-#include <ranges>
 #include <vector>
 
 #include "base/text.h"
@@ -14,8 +13,9 @@ namespace {
 
 std::vector<crashlog::Frame> FramesOf(const Recording& recording, StackId stack) {
   std::vector<crashlog::Frame> frames;  // outermost first
-  for (const FrameId id : recording.stacks[stack] | std::views::reverse) {
-    const Frame& frame = recording.frames[id.value];
+  const auto innermost_first = recording.stacks[stack];
+  for (size_t i = innermost_first.size(); i-- > 0;) {
+    const Frame& frame = recording.frames[innermost_first[i].value];
     frames.push_back({.file = std::string(recording.strings[frame.file]),
                       .line = frame.line <= INT32_MAX ? static_cast<int64_t>(frame.line) : 0,
                       .function = std::string(recording.strings[frame.function]),
