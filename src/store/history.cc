@@ -95,7 +95,7 @@ class History::Impl {
  public:
   Impl(std::filesystem::path file, const Limits& limits) : file_(std::move(file)), limits_(limits) {
     Reopen();
-    if (database_) Prune(*database_, limits_);
+    if (database_) Prune(*database_, limits_, 0);
   }
 
   void Begin(const RunStart& start) {
@@ -148,7 +148,7 @@ class History::Impl {
     }
     if (points_ >= kPointsBetweenPrunes) {
       points_ = 0;
-      Prune(*database_, limits_);
+      Prune(*database_, limits_, run_);
     }
   }
 

@@ -272,6 +272,24 @@ TEST_F(HistoryTest, TheSizeIsBounded) {
   EXPECT_EQ(Runs()[0].gpus[0].samples, 200000);
 }
 
+// A recorded series is played again into a file that is full of newer samples.
+TEST_F(HistoryTest, WhatIsBeingWrittenStaysHoweverOldItsTimesAre) {
+  const Limits limits{.size = 1_MiB};
+  History history(file_, limits);
+  history.Begin({.command = "newer", .began = kStart});
+  for (int i = 0; i < 60000; ++i) history.Append(At(kStart + i, 1_GiB));
+  for (const double earlier : {1000.0, 100 * 86400.0}) {
+    history.Begin({.command = "recorded", .began = kStart - earlier});
+    for (int i = 0; i < 30000; ++i) history.Append(At(kStart - earlier + i, 1_GiB));
+    history.Flush();
+    const std::vector<Point> points = Points();
+    EXPECT_TRUE(std::any_of(points.begin(), points.end(), [&](const Point& point) {
+      return point.time == kStart - earlier + 29999;
+    })) << earlier;
+  }
+  EXPECT_LT(fs::file_size(file_), 3u << 20);
+}
+
 TEST_F(HistoryTest, WhatIsTooOldGoes) {
   {
     History history(file_);

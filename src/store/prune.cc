@@ -10,11 +10,13 @@ constexpr int64_t kAtATime = 10000;
 constexpr int kMostRounds = 64;  // of one call
 
 // The oldest samples of the GPU whose samples reach back furthest. False: there are none.
-bool DropOldest(const Database& database) {
+bool DropOldest(const Database& database, int64_t own) {
   Statement oldest = database.Prepare(
-      "SELECT id FROM (SELECT id, (SELECT min(time) FROM samples WHERE gpu = gpus.id) AS first"
-      " FROM gpus) WHERE first IS NOT NULL ORDER BY first LIMIT 1");
-  if (oldest.Step() != Outcome::kRow) return false;
+      "SELECT id FROM (SELECT id, (SELECT min(time) FROM samples WHERE gpu = gpus.id) AS first,"
+      " run = ?1 AND NOT EXISTS (SELECT 1 FROM samples WHERE gpu = gpus.id ORDER BY time"
+      " LIMIT 1 OFFSET ?2) AS last_of_own FROM gpus)"
+      " WHERE first IS NOT NULL ORDER BY last_of_own, first LIMIT 1");
+  if (oldest.Bind(own, kAtATime).Step() != Outcome::kRow) return false;
   const int64_t gpu = oldest.Int(0);
   oldest.Reset();
   Statement drop = database.Prepare(
@@ -23,11 +25,11 @@ bool DropOldest(const Database& database) {
   return drop.Bind(gpu, kAtATime - 1).Run() == Outcome::kDone;
 }
 
-bool DropOldestRun(const Database& database) {
+bool DropOldestRun(const Database& database, int64_t own) {
   Statement drop = database.Prepare(
-      "DELETE FROM runs WHERE id = (SELECT id FROM runs ORDER BY last_seen LIMIT 1)"
+      "DELETE FROM runs WHERE id = (SELECT id FROM runs WHERE id != ?1 ORDER BY last_seen LIMIT 1)"
       " AND (SELECT count(*) FROM runs) > 1");
-  return drop.Run() == Outcome::kDone && database.changed() > 0;
+  return drop.Bind(own).Run() == Outcome::kDone && database.changed() > 0;
 }
 
 }  // namespace
@@ -38,7 +40,7 @@ Bytes LiveSize(const Database& database) {
   return Bytes(pages * database.Number("PRAGMA page_size").value_or(0));
 }
 
-void Prune(const Database& database, const Limits& limits) {
+void Prune(const Database& database, const Limits& limits, int64_t own) {
   const double now =
       std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   // A recorded series is as old as its newest sample, not as today says.
@@ -47,15 +49,15 @@ void Prune(const Database& database, const Limits& limits) {
   const double cut =
       std::min(now, newest.Real(0)) - std::chrono::duration<double>(limits.age).count();
   newest.Reset();
-  database.Prepare("DELETE FROM runs WHERE last_seen < ?").Bind(cut).Run();
+  database.Prepare("DELETE FROM runs WHERE last_seen < ? AND id != ?").Bind(cut, own).Run();
   database
       .Prepare(
-          "DELETE FROM samples WHERE gpu IN (SELECT id FROM gpus WHERE first_time < ?)"
-          " AND time < ?")
-      .Bind(cut, static_cast<int64_t>(cut * 1000))
+          "DELETE FROM samples WHERE time < ? AND gpu IN (SELECT gpus.id FROM gpus"
+          " JOIN runs ON runs.id = run WHERE first_time < ? AND (run != ? OR last_seen >= ?))")
+      .Bind(static_cast<int64_t>(cut * 1000), cut, own, cut)
       .Run();
   for (int i = 0; i < kMostRounds && LiveSize(database) > limits.size; ++i) {
-    if (!DropOldest(database) && !DropOldestRun(database)) return;
+    if (!DropOldest(database, own) && !DropOldestRun(database, own)) return;
   }
 }
 
