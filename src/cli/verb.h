@@ -15,7 +15,7 @@ namespace vramcast::cli {
 
 class FlagTable;
 
-// Exit codes, as docs/exit-codes.md tells them.
+// Exit codes, as README.md tells them.
 enum class Exit : int {
   kYes = 0,
   kBadNews = 1,
