@@ -75,6 +75,11 @@ class Reader {
   bool failed_ = false;
 };
 
+// Wraps around, as the reader's sums do: times and sizes of foreign files may be anything.
+int64_t Difference(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+}
+
 bool HasAllocation(Action action) {
   return action == Action::kAlloc || action == Action::kFreeRequested ||
          action == Action::kFreeCompleted;
@@ -115,7 +120,7 @@ void WriteEvents(const DeviceRecording& device, Writer& w) {
     const bool known = HasAllocation(event.action) && event.action != Action::kAlloc &&
                        event.allocation.value < size_of.size();
     int64_t before = known ? size_of[event.allocation.value] : 0;
-    w.Signed(event.size.count() - before);
+    w.Signed(Difference(event.size.count(), before));
     if (HasAllocation(event.action) && event.allocation.value < size_of.size()) {
       size_of[event.allocation.value] = event.size.count();
     }
@@ -140,7 +145,7 @@ void WriteEvents(const DeviceRecording& device, Writer& w) {
   w.Number(device.times_us.empty() ? 0 : 1);
   int64_t time = 0;
   for (const int64_t t : device.times_us) {
-    w.Signed(t - time);
+    w.Signed(Difference(t, time));
     time = t;
   }
   w.Number(device.metadata.empty() ? 0 : 1);

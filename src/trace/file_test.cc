@@ -54,6 +54,15 @@ TEST(TraceFile, KeepsTheRecording) {
   EXPECT_EQ(again->strings[again->frames.at(0).function], "forward");
 }
 
+// Columns are kept as differences, and times of foreign files may lie as far apart as can be.
+TEST(TraceFile, KeepsTimesAtBothEnds) {
+  Recording recording = Example();
+  recording.devices[0].times_us = {INT64_MAX, INT64_MIN, 0, INT64_MAX};
+  const auto again = Read(Unpack(WriteTraceFile(recording)));
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  EXPECT_EQ(again->devices.at(0).times_us, recording.devices[0].times_us);
+}
+
 TEST(TraceFile, DamageIsAnErrorWithItsOffset) {
   const std::string whole = Unpack(WriteTraceFile(Example()));
   for (size_t n = 0; n < whole.size(); ++n) {
