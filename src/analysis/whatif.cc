@@ -92,13 +92,16 @@ void CountFromRecording(const Program& program, Run* run) {
   if (run->oom) run->oom->event = recount(run->oom->event);
 }
 
-Run PlayAs(const DeviceRecording& device, const Proof& proof, const AllocatorSettings& recorded,
-           const AllocatorSettings& wanted, DeviceSpec spec) {
-  const Program program = ProgramOf(device, proof, recorded, wanted, spec);
+Run PlayOn(const Program& program, const AllocatorSettings& settings, DeviceSpec spec) {
   spec.address_order = program.address_order;
-  Run run = Play(program.trace, wanted, spec);
+  Run run = Play(program.trace, settings, spec);
   CountFromRecording(program, &run);
   return run;
+}
+
+Run PlayAs(const DeviceRecording& device, const Proof& proof, const AllocatorSettings& recorded,
+           const AllocatorSettings& wanted, DeviceSpec spec) {
+  return PlayOn(ProgramOf(device, proof, recorded, wanted, spec), wanted, spec);
 }
 
 }  // namespace vramcast

@@ -28,7 +28,10 @@ Program ProgramOf(const DeviceRecording& device, const Proof& proof,
 // Counts a run's events as the recording does. kStartOfTrace: before its first.
 void CountFromRecording(const Program& program, Run* run);
 
-// That program on a device, whose address order is taken from the recording.
+// The program on a device, with its address order and its events counted as the recording does.
+Run PlayOn(const Program& program, const AllocatorSettings& settings, DeviceSpec spec);
+
+// The recording's program on a device, whose address order is taken from the recording.
 Run PlayAs(const DeviceRecording& device, const Proof& proof, const AllocatorSettings& recorded,
            const AllocatorSettings& wanted, DeviceSpec spec);
 

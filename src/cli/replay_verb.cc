@@ -183,9 +183,7 @@ class ReplayVerb : public Verb {
     if (d >= second_->proofs.size() || second_->proofs[d].ooms > 0) return std::nullopt;
     std::optional<ScaledProgram> scaled;
     const Program program = ProgramFor(loaded, d, second_->settings, {}, ratio, &scaled);
-    const auto run =
-        Play(program.trace, second_->settings, {.address_order = program.address_order});
-    return ScaleCheck{run.peak, second_->proofs[d].run.peak};
+    return ScaleCheck{PlayOn(program, second_->settings, {}).peak, second_->proofs[d].run.peak};
   }
 
   Status PlayDevice(const LoadedRecording& loaded, size_t d) {
@@ -195,11 +193,6 @@ class ReplayVerb : public Verb {
       view_.runs.push_back(std::move(result));
       return {};
     }
-    const auto play_on = [&](const Program& program) {
-      DeviceSpec spec = view_.spec;
-      spec.address_order = program.address_order;
-      return spec;
-    };
     const Program program =
         ProgramFor(loaded, d, view_.settings, view_.spec, view_.scale, &result.scaled);
     if (result.scaled && result.scaled->batch_ratio == 1 &&
@@ -212,20 +205,20 @@ class ReplayVerb : public Verb {
       result.candidates = SearchSettings(view_.settings, [&](const AllocatorSettings& settings) {
         std::optional<ScaledProgram> scaled;
         const Program tried = ProgramFor(loaded, d, settings, view_.spec, view_.scale, &scaled);
-        vramcast::Run run = Play(tried.trace, settings, play_on(tried));
-        CountFromRecording(tried, &run);
-        return run;
+        return PlayOn(tried, settings, view_.spec);
       });
     }
     result.relaid = program.relaid;
     if (write_.empty()) {
-      result.run = Play(program.trace, view_.settings, play_on(program));
+      result.run = PlayOn(program, view_.settings, view_.spec);
     } else {
-      Replay replay = Record(program.trace, view_.settings, play_on(program));
+      DeviceSpec spec = view_.spec;
+      spec.address_order = program.address_order;
+      Replay replay = Record(program.trace, view_.settings, spec);
+      CountFromRecording(program, &replay.run);
       result.run = std::move(replay.run);
       written_.push_back(std::move(replay.recording));
     }
-    CountFromRecording(program, &result.run);
     view_.runs.push_back(std::move(result));
     return {};
   }

@@ -103,8 +103,7 @@ void AddRemedies(const LoadedRecording& loaded, DeviceView* view) {
 }
 
 // What stands on the line that each share is named by, as far as its file is on this machine.
-void LookUpCode(const LoadedRecording& loaded, std::vector<Share>* shares) {
-  SourceLines sources;
+void LookUpCode(const LoadedRecording& loaded, SourceLines& sources, std::vector<Share>* shares) {
   for (Share& share : *shares) {
     const Frame* frame = loaded.attribution->LineFrame(share.stack);
     if (frame == nullptr || loaded.attribution->Line(share.stack) != share.name) continue;
@@ -133,8 +132,9 @@ Result<DeviceView> ViewDevice(const LoadedRecording& loaded, size_t device,
     view.lost = EraseLost(recorded, &end);
     view.not_freed = GroupBlocks(end, recorded, *loaded.attribution, Grouping::kLine);
   }
-  LookUpCode(loaded, &view.shares);
-  LookUpCode(loaded, &view.not_freed);
+  SourceLines sources;
+  LookUpCode(loaded, sources, &view.shares);
+  LookUpCode(loaded, sources, &view.not_freed);
   view.growth = FindGrowth(recorded, proof.units);
   view.allocated_at_end = loaded.AllocatedAtEnd(device);
   for (const RecordedSegment& segment : recorded.segments) {

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <string_view>
 
 #include "snapshot/json_reader.h"
@@ -55,18 +54,16 @@ Result<Recording> Read(std::unique_ptr<Source> packed, const ReadLimits& limits)
 // A recording needs about half its pickle's size, and packing makes a pickle 5 to 30 times smaller
 // (recordings that repeat one step a thousand times still fit below the floor). A small file that
 // asks for much more is a bomb; and none may take more than half of the machine's memory.
-ReadLimits LimitsOfFile(const std::string& path, ReadLimits limits) {
+ReadLimits LimitsOf(const Source& source, ReadLimits limits) {
   const long pages = sysconf(_SC_PHYS_PAGES);
   const long page = sysconf(_SC_PAGESIZE);
   if (pages > 0 && page > 0) {
     limits.memory =
         std::min(limits.memory, static_cast<uint64_t>(pages) * static_cast<uint64_t>(page) / 2);
   }
-  std::error_code error;
-  if (std::filesystem::is_regular_file(path, error)) {
-    constexpr uint64_t kFloor = uint64_t{1} << 30;
-    const uint64_t size = std::filesystem::file_size(path, error);
-    if (!error && size < kFloor) limits.memory = std::min(limits.memory, kFloor + 64 * size);
+  constexpr uint64_t kFloor = uint64_t{1} << 30;
+  if (const auto size = source.size(); size && *size < kFloor) {
+    limits.memory = std::min(limits.memory, kFloor + 64 * *size);
   }
   return limits;
 }
@@ -76,7 +73,8 @@ ReadLimits LimitsOfFile(const std::string& path, ReadLimits limits) {
 Result<Recording> ReadSnapshot(const std::string& path, const ReadLimits& limits) {
   auto source = OpenFile(path);
   if (!source) return tl::make_unexpected(source.error());
-  return Read(std::move(*source), LimitsOfFile(path, limits));
+  const ReadLimits bounded = LimitsOf(**source, limits);
+  return Read(std::move(*source), bounded);
 }
 
 Result<Recording> ReadSnapshot(std::span<const uint8_t> bytes, const ReadLimits& limits) {
