@@ -1,6 +1,7 @@
 // The free blocks of one pool and one stream, ordered by size and then by the tie rule. PyTorch
 // keeps a tree; here sizes fall into classes with a bitmap above them, so that finding the best fit
-// touches two or three cache lines.
+// touches two or three cache lines. Programs free from one end of an address range and allocate
+// from the other, so a class has room at both ends.
 #pragma once
 
 #include <array>
@@ -53,9 +54,20 @@ class FreeSet {
     return 16 * (log - 3) + static_cast<uint32_t>((units >> (log - 4)) & 15);
   }
   Position FirstOf(uint32_t size_class) const;  // first entry of this class or a later one
-  static size_t Find(const std::vector<Entry>& entries, int64_t size, uint64_t tie);
 
-  std::vector<std::vector<Entry>> classes_;
+  // Sorted; `entries` before `first` are room.
+  struct Class {
+    std::vector<Entry> entries;
+    uint32_t first = 0;
+
+    bool empty() const { return first == entries.size(); }
+    uint32_t Find(int64_t size, uint64_t tie) const;  // the first that is not before these
+    void Insert(uint32_t at, const Entry& entry);
+    void Erase(uint32_t at);
+    void MakeRoomInFront();
+  };
+
+  std::vector<Class> classes_;
   std::array<uint64_t, kWords> occupied_ = {};
   uint32_t count_ = 0;
 };
