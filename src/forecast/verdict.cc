@@ -6,14 +6,19 @@
 namespace vramcast::forecast {
 namespace {
 
+struct Death {
+  bool dies = false;
+  Phase phase = Phase::kUnknown;
+};
+
 // Whether the run survives on the card with `outside` taken beside the allocator. The allocator
 // gives cached memory back before it dies, so reserved memory alone does not decide.
-std::optional<Phase> DiesIn(const Trace& trace, const AllocatorSettings& settings, Bytes capacity,
-                            Bytes outside) {
+Death DeathOn(const Trace& trace, const AllocatorSettings& settings, Bytes capacity,
+              Bytes outside) {
   const Run run = Play(trace, settings, {.total = capacity, .context = outside});
   if (!run.oom) return {};
-  return run.oom->event < trace.events.size() ? trace.events[run.oom->event].phase
-                                              : Phase::kUnknown;
+  return {true, run.oom->event < trace.events.size() ? trace.events[run.oom->event].phase
+                                                     : Phase::kUnknown};
 }
 
 }  // namespace
@@ -41,8 +46,14 @@ void Judge(const Trace& trace, const AllocatorSettings& settings, const Outside&
   if (forecast->capacity) {
     const Bytes capacity = *forecast->capacity - forecast->margin;
     const Bytes beside = outside.high + spread;
+    // Needs a play of its own, so it is asked for once and only if something hangs on it.
+    std::optional<Death> death;
+    const auto dies = [&] {
+      if (!death) death = DeathOn(trace, settings, capacity, beside);
+      return death->dies;
+    };
     if (high > capacity && beside < capacity && forecast->peak_allocated + beside <= capacity &&
-        !DiesIn(trace, settings, capacity, beside)) {
+        !dies()) {
       // The cache shrinks to fit.
       high = std::max(capacity, forecast->peak_allocated + beside);
       low = std::min(low, high);
@@ -51,9 +62,9 @@ void Judge(const Trace& trace, const AllocatorSettings& settings, const Outside&
     forecast->fits = high <= capacity;
     forecast->headroom = capacity - high;
     if (!*forecast->fits && detail == Detail::kAll) {
-      forecast->dies_in = beside < capacity ? DiesIn(trace, settings, capacity, beside)
-                                            : std::optional<Phase>(Phase::kModelInit);
-      if (!forecast->dies_in) forecast->dies_in = forecast->peak_phase;
+      forecast->dies_in = beside >= capacity ? Phase::kModelInit
+                          : dies()           ? death->phase
+                                             : forecast->peak_phase;
     }
   }
   forecast->device_interval = {std::min(low, forecast->peak_device),

@@ -104,7 +104,7 @@ void Describe(const ModelRequest& request, const Program& program, forecast::For
 
 // Layers are alike, so that a difference between two ways to run them grows by the same amount with
 // each: of two small models it is read off, instead of writing a deep one again.
-constexpr int64_t kFewLayers = 4;
+constexpr int64_t kFewLayers = 2;
 
 Bytes PeakOf(const ModelRequest& request, const TrainingOptions& options, int64_t layers,
              const Machine& machine) {
