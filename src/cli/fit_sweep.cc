@@ -31,10 +31,10 @@ const char* FitsText(const Point& point) {
 }
 
 void WriteCsv(const Point& p, fmt::memory_buffer* out) {
-  fmt::format_to(std::back_inserter(*out), "{},{},\"{}\",{},{},{},{},{},{},{},{},{},{}\n", p.depth,
-                 p.device_batch_size, p.card, PhaseName(p.peak_phase), p.peak_allocated.count(),
-                 p.peak_reserved.count(), p.peak_device.count(), p.interval.low.count(),
-                 p.interval.high.count(), p.device_interval.low.count(),
+  fmt::format_to(std::back_inserter(*out), "{},{},\"{}\",{},{},{},{},{},{},{},{},{},{},{}\n",
+                 p.depth, p.device_batch_size, p.card, p.capacity.count(), PhaseName(p.peak_phase),
+                 p.peak_allocated.count(), p.peak_reserved.count(), p.peak_device.count(),
+                 p.interval.low.count(), p.interval.high.count(), p.device_interval.low.count(),
                  p.device_interval.high.count(), FitsText(p), p.refused);
 }
 
@@ -42,13 +42,13 @@ void WriteCsv(const Point& p, fmt::memory_buffer* out) {
 void WriteJson(const Point& p, fmt::memory_buffer* out) {
   fmt::format_to(
       std::back_inserter(*out),
-      R"({{"depth":{},"device_batch_size":{},"gpu":"{}","peak":{{"phase":"{}","allocated_bytes":{},)"
-      R"("reserved_bytes":{},"device_bytes":{}}},"interval":{{"low_bytes":{},"high_bytes":{}}},)"
+      R"({{"depth":{},"device_batch_size":{},"gpu":"{}","capacity_bytes":{},)"
+      R"("peak":{{"phase":"{}","allocated_bytes":{},"reserved_bytes":{},"device_bytes":{}}},"interval":{{"low_bytes":{},"high_bytes":{}}},)"
       R"("device_interval":{{"low_bytes":{},"high_bytes":{}}},"fits":{},"refused":{}}})",
-      p.depth, p.device_batch_size, p.card, PhaseName(p.peak_phase), p.peak_allocated.count(),
-      p.peak_reserved.count(), p.peak_device.count(), p.interval.low.count(),
-      p.interval.high.count(), p.device_interval.low.count(), p.device_interval.high.count(),
-      FitsText(p), p.refused);
+      p.depth, p.device_batch_size, p.card, p.capacity.count(), PhaseName(p.peak_phase),
+      p.peak_allocated.count(), p.peak_reserved.count(), p.peak_device.count(),
+      p.interval.low.count(), p.interval.high.count(), p.device_interval.low.count(),
+      p.device_interval.high.count(), FitsText(p), p.refused);
 }
 
 void WriteText(const Point& p, fmt::memory_buffer* out) {
@@ -76,10 +76,11 @@ class Printer {
                        R"({{"schema":"vramcast.fit","version":1,"points":[)");
         break;
       case SweepForm::kCsv:
-        fmt::format_to(std::back_inserter(buffer_),
-                       "depth,device_batch_size,gpu,peak_phase,peak_allocated_bytes,"
-                       "peak_reserved_bytes,peak_device_bytes,interval_low_bytes,"
-                       "interval_high_bytes,device_low_bytes,device_high_bytes,fits,refused\n");
+        fmt::format_to(
+            std::back_inserter(buffer_),
+            "depth,device_batch_size,gpu,capacity_bytes,peak_phase,"
+            "peak_allocated_bytes,peak_reserved_bytes,peak_device_bytes,interval_low_bytes,"
+            "interval_high_bytes,device_low_bytes,device_high_bytes,fits,refused\n");
         break;
     }
   }

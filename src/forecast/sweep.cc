@@ -58,6 +58,7 @@ Result<Point> Sweep::At(int64_t depth, int64_t device_batch_size, const gpu::Car
   return Point{.depth = depth,
                .device_batch_size = device_batch_size,
                .card = card.name,
+               .capacity = card.total,
                .peak_phase = forecast->peak_phase,
                .peak_allocated = forecast->peak_allocated,
                .peak_reserved = forecast->peak_reserved,

@@ -19,7 +19,8 @@ namespace vramcast::forecast {
 struct Point {
   int64_t depth = 0;
   int64_t device_batch_size = 0;
-  std::string card;  // its name
+  std::string card;  // its name, which cards of several sizes may share
+  Bytes capacity;    // what a CUDA program sees of it
   Phase peak_phase = Phase::kUnknown;
   Bytes peak_allocated;
   Bytes peak_reserved;
