@@ -82,6 +82,30 @@ RUNS = {
     "llama, eager attention": run(LLAMA, 2, 512, attention="eager"),
     "llama, eager attention, autocast": run(LLAMA, 2, 512, "amp", attention="eager"),
     "gpt2, eager attention": run(GPT2, 2, 512, attention="eager"),
+    "gpt2, eager attention, autocast, 1 x 1,024": run(GPT2, 1, 1024, "amp", attention="eager"),
+    "gpt2, fp32, eager attention, checkpointing": run(GPT2, 3, 384, "fp32", attention="eager",
+                                                      checkpointing=True),
+    "llama, eager attention, 8 heads over 2": run({**LLAMA, "num_key_value_heads": 2}, 3, 400,
+                                                  attention="eager"),
+    "mistral, eager attention, autocast, 1 x 1,024": run(MISTRAL, 1, 1024, "amp",
+                                                         attention="eager"),
+    "llama, 24 layers of 256, checkpointing": run(
+        {**LLAMA, "hidden_size": 256, "intermediate_size": 688, "num_hidden_layers": 24,
+         "num_attention_heads": 4, "num_key_value_heads": 4}, 8, 512, checkpointing=True),
+    "gpt2, 6 heads of 64, vocabulary 8,000, autocast, checkpointing, 4 micro-batches": run(
+        {**GPT2, "vocab_size": 8000, "n_embd": 384, "n_head": 6, "n_layer": 7}, 6, 256, "amp",
+        checkpointing=True, accumulation=4),
+    "gpt2, Muon, autocast": run(GPT2, 2, 512, "amp", optimizer="muon"),
+    "qwen2, fp32, fused AdamW, 3 micro-batches": run(QWEN2, 1, 300, "fp32",
+                                                     optimizer="adamw-fused", accumulation=3),
+    "qwen3, LoRA 16 on all, autocast, checkpointing": run(
+        QWEN3, 2, 512, "amp", lora=16, targets="all-linear", checkpointing=True),
+    "llama, fp32, Adafactor, tied, 1 x 64": run({**LLAMA, "tie_word_embeddings": True}, 1, 64,
+                                                "fp32", optimizer="adafactor"),
+    "llama, DDP of 4, checkpointing, 2 micro-batches": run(
+        LLAMA, 2, 512, parallel="ddp", world=4, checkpointing=True, accumulation=2),
+    "gpt2, FSDP 2 of 8, autocast, checkpointing": run(GPT2, 2, 1024, "amp", parallel="fsdp2",
+                                                      world=8, checkpointing=True),
     "gpt2, DDP of 4, autocast": run(GPT2, 2, 512, "amp", parallel="ddp", world=4),
     "gpt2, FSDP 2 of 4": run(GPT2, 2, 512, parallel="fsdp2", world=4),
 }

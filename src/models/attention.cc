@@ -108,8 +108,8 @@ Tensor BatchedProduct(Context& c, const Tensor& a, const Tensor& b, int64_t made
   return out;
 }
 
-Tensor SoftmaxInFp32(Context& c, const Tensor& x) {
-  Tensor out = c.Fresh(Role::kAttentionScores, x.count, 4);
+Tensor Softmax(Context& c, const Tensor& x) {
+  Tensor out = c.Fresh(Role::kAttentionScores, x.count, x.width);
   if (!x.wants_gradient()) return out;
   c.Record(&out, {x.edge}, {x.width},
            [&c, width = x.width, saved = c.Save(out)](Gradients&) mutable {
@@ -121,6 +121,17 @@ Tensor SoftmaxInFp32(Context& c, const Tensor& x) {
              return made;
            });
   return out;
+}
+
+// Only fp16 numbers are converted within the kernel (SoftMax.cpp).
+Tensor SoftmaxInFp32(Context& c, const Tensor& x) {
+  return Softmax(c, Cast(c, x, 4, Role::kAttentionScores));
+}
+
+// matmul joins batch and heads to one dimension, for which the heads of several rows, which lie
+// between one another, are copied.
+Tensor Factor(Context& c, const Heads& h, const Tensor& x) {
+  return h.batch > 1 ? Clone(c, x, Role::kInputCopy) : x;
 }
 
 // _scaled_dot_product_attention_math (attention.cpp) with a causal mask of its own. Both factors of
@@ -148,7 +159,7 @@ Tensor Math(Context& c, const Heads& h, const Tensor& q, const Tensor& k, const 
     Tensor scores;
     {
       const Tensor scaled = MulScalar(c, keys, Role::kInputCopy);
-      const Tensor copied = AddScalar(c, query, Role::kInputCopy);
+      const Tensor copied = Clone(c, query, Role::kInputCopy);
       scores = BatchedProduct(c, copied, scaled, scores_count, Role::kAttentionScores);
     }
     // _safe_softmax looks for rows of which everything is masked.
@@ -164,23 +175,33 @@ Tensor Math(Context& c, const Heads& h, const Tensor& q, const Tensor& k, const 
   return MulScalar(c, out, Role::kAttentionOut);  // transpose(1, 2).contiguous()
 }
 
+// eager_attention_forward of transformers' modeling files.
 Tensor Eager(Context& c, const Heads& h, const Tensor& q, const Tensor& k, const Tensor& v,
-             const Mask& mask, double dropout) {
+             const Mask& mask, const AttentionDetails& details) {
   const int64_t scores_count = h.batch * h.heads * h.sequence * h.sequence;
   const int64_t width = c.autocast() ? 2 : q.width;
+  const bool repeated = h.kv_heads != h.heads;  // lies in order
+  const auto factor = [&](const Tensor& x, bool in_order) {
+    const Tensor narrow = Cast(c, x, width, Role::kInputCopy);
+    return in_order ? narrow : Factor(c, h, narrow);
+  };
   Tensor weights;
   {
-    const Tensor query = c.autocast() ? Cast(c, q, width, Role::kInputCopy) : q;
-    const Tensor key = c.autocast() ? Cast(c, k, width, Role::kInputCopy) : k;
-    Tensor scores = BatchedProduct(c, query, key, scores_count, Role::kAttentionScores);
-    scores = MulScalar(c, scores, Role::kAttentionScores);
-    if (mask.present) scores = Add(c, scores, mask.tensor, Role::kAttentionScores);
-    weights = SoftmaxInFp32(c, scores);
+    const Tensor query = factor(q, false);
+    const Tensor key = factor(k, repeated);
+    weights = BatchedProduct(c, query, key, scores_count, Role::kAttentionScores);
   }
-  weights = Cast(c, weights, width, Role::kAttentionScores);
-  weights = Dropout(c, weights, dropout, Role::kAttentionScores);
-  const Tensor value = c.autocast() ? Cast(c, v, width, Role::kInputCopy) : v;
-  Tensor out = BatchedProduct(c, weights, value, q.count, Role::kAttentionOut);
+  weights = MulScalar(c, weights, Role::kAttentionScores);
+  if (mask.present) weights = Add(c, weights, mask.tensor, Role::kAttentionScores);
+  if (details.softmax_in_fp32) {
+    weights = Cast(c, SoftmaxInFp32(c, weights), width, Role::kAttentionScores);
+  } else {
+    // Autocast's softmax is in fp32 all the same; the cast back is a statement of its own.
+    weights = c.autocast() ? SoftmaxInFp32(c, weights) : Softmax(c, weights);
+    weights = Cast(c, weights, width, Role::kAttentionScores);
+  }
+  weights = Dropout(c, weights, details.dropout, Role::kAttentionScores);
+  Tensor out = BatchedProduct(c, weights, factor(v, repeated), q.count, Role::kAttentionOut);
   // transpose(1, 2).contiguous()
   return MulScalar(c, out, Role::kAttentionOut);
 }
@@ -213,12 +234,13 @@ bool RepeatsHeads(AttentionWay way, const Mask& mask, const Heads& heads) {
 }
 
 Tensor Attend(Context& c, AttentionWay way, const Heads& h, const Tensor& q, const Tensor& k,
-              const Tensor& v, const Mask& mask, double dropout) {
+              const Tensor& v, const Mask& mask, const AttentionDetails& details) {
+  const bool dropout = details.dropout > 0;
   const bool repeats = RepeatsHeads(way, mask, h);
   const int64_t copies = repeats ? h.heads / h.kv_heads : 1;
   const Tensor keys = RepeatHeads(c, k, copies);
   const Tensor values = RepeatHeads(c, v, copies);
-  if (way == AttentionWay::kEager) return Eager(c, h, q, keys, values, mask, dropout);
+  if (way == AttentionWay::kEager) return Eager(c, h, q, keys, values, mask, details);
   // Without a mask transformers leaves the repetition to PyTorch (enable_gqa), which only flash and
   // math can do (sdp_utils.cpp, check_grouped_query_attention), and flash takes no fp32.
   if (way == AttentionWay::kSdpa && !mask.present && h.kv_heads != h.heads && q.width == 4 &&
@@ -233,7 +255,7 @@ Tensor Attend(Context& c, AttentionWay way, const Heads& h, const Tensor& q, con
   // sdp_utils.cpp: flash takes 16-bit numbers without a mask, on Ampere and later.
   const bool flash =
       way == AttentionWay::kFlash || (!mask.present && width == 2 && c.machine().capability >= 80);
-  if (!mask.present) return RunKernel(c, h, query, key, value, nullptr, flash, dropout > 0);
+  if (!mask.present) return RunKernel(c, h, query, key, value, nullptr, flash, dropout);
   Tensor bias;
   {
     const Tensor zero = c.Fresh(Role::kSmall, 1, width);
@@ -245,7 +267,7 @@ Tensor Attend(Context& c, AttentionWay way, const Heads& h, const Tensor& q, con
   if (padded != h.sequence) {
     bias = c.Fresh(Role::kAttentionBias, h.batch * h.sequence * padded, width);
   }
-  return RunKernel(c, h, query, key, value, &bias, flash, dropout > 0);
+  return RunKernel(c, h, query, key, value, &bias, flash, dropout);
 }
 
 }  // namespace vramcast::models

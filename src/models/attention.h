@@ -26,9 +26,14 @@ struct Mask {
 Mask MakeMask(Context& c, AttentionWay way, int64_t batch, int64_t sequence, int64_t width,
               bool padded);
 
-// q [B, H, T, D], k and v [B, kv, T, D] -> [B, T, H x D]. `dropout` as trained with.
+struct AttentionDetails {
+  double dropout = 0;            // as trained with
+  bool softmax_in_fp32 = false;  // by eager attention: llama's asks for it, gpt2's does not
+};
+
+// q [B, H, T, D], k and v [B, kv, T, D] -> [B, T, H x D].
 Tensor Attend(Context& c, AttentionWay way, const Heads& heads, const Tensor& q, const Tensor& k,
-              const Tensor& v, const Mask& mask, double dropout);
+              const Tensor& v, const Mask& mask, const AttentionDetails& details);
 
 // Whether keys and values are repeated to all heads before the kernel (use_gqa_in_sdpa of
 // transformers' sdpa_attention.py: not without a mask; eager always repeats).

@@ -29,11 +29,12 @@ Tensor Model::Project(const Tensor& x, const Projection& projection, Role role, 
 
 // LlamaRMSNorm.forward
 Tensor Model::RmsNorm(const Tensor& x, Parameter* weight) {
+  Tensor variance;  // goes last
   Tensor hidden = Cast(c_, x, 4, Role::kUpcast);
   const int64_t rows = x.count / weight->count;
-  const Tensor variance = MeanOfRows(c_, PowScalar(c_, hidden, Role::kTemporary), rows);
-  hidden =
-      MulRows(c_, hidden, Rsqrt(c_, AddScalar(c_, variance, Role::kNormStatistic)), Role::kNormed);
+  variance = MeanOfRows(c_, PowScalar(c_, hidden, Role::kTemporary), rows);
+  const auto scale = [&] { return Rsqrt(c_, AddScalar(c_, variance, Role::kNormStatistic)); };
+  hidden = MulRows(c_, hidden, scale(), Role::kNormed);
   return MulWeight(c_, weight, Cast(c_, hidden, x.width, Role::kNormed), Role::kNormed);
 }
 
@@ -71,7 +72,9 @@ Tensor Model::Rotate(const Tensor& x, const Tensor& cosines, const Tensor& sines
 }
 
 Tensor Model::LlamaAttention(const Tensor& x, const Block& block, const Inputs& inputs) {
-  const bool repeats = RepeatsHeads(options_.attention, inputs.mask, inputs.heads);
+  // The gradient of values comes in their own order only from a kernel that takes them as they are.
+  const bool value_copied = options_.attention == AttentionWay::kEager ||
+                            RepeatsHeads(options_.attention, inputs.mask, inputs.heads);
   const auto project = [&](const Projection& projection, Parameter* norm, bool copied) {
     Tensor made = Project(x, projection, Role::kQueryKeyValue, ProductKind::kLinear);
     if (norm) made = RmsNorm(View(c_, made), norm);
@@ -79,7 +82,7 @@ Tensor Model::LlamaAttention(const Tensor& x, const Block& block, const Inputs& 
   };
   Tensor query = project(block.query, block.query_norm, true);
   Tensor key = project(block.key, block.key_norm, true);
-  const Tensor value = project(block.value, nullptr, repeats);
+  const Tensor value = project(block.value, nullptr, value_copied);
   {
     Tensor rotated_query = Rotate(query, inputs.cosines, inputs.sines);
     Tensor rotated_key = Rotate(key, inputs.cosines, inputs.sines);
@@ -87,7 +90,7 @@ Tensor Model::LlamaAttention(const Tensor& x, const Block& block, const Inputs& 
     key = std::move(rotated_key);
   }
   const Tensor out = Attend(c_, options_.attention, inputs.heads, query, key, value, inputs.mask,
-                            config_.attention_dropout);
+                            {config_.attention_dropout, true});
   return Project(View(c_, out), block.out, Role::kProjection, ProductKind::kLinear);
 }
 
@@ -113,8 +116,15 @@ Tensor Model::LlamaBlock(const Tensor& x, const Block& block, const Inputs& inpu
 Tensor Model::Gpt2Attention(const Tensor& x, const Block& block, const Inputs& inputs) {
   const std::array<Tensor, 3> parts =
       SplitInThree(c_, Project(x, block.query, Role::kQueryKeyValue, ProductKind::kConv1d));
-  Tensor out = Attend(c_, options_.attention, inputs.heads, View(c_, parts[0]), View(c_, parts[1]),
-                      View(c_, parts[2]), inputs.mask, config_.attention_dropout);
+  // By products the gradients of queries and values arrive by head, that of keys transposed, which
+  // can be viewed back.
+  const auto part = [&](size_t i) {
+    const bool copied = options_.attention == AttentionWay::kEager && i != 1;
+    return copied ? CopiedView(c_, parts[i]) : View(c_, parts[i]);
+  };
+  const Tensor query = part(0), key = part(1), value = part(2);
+  Tensor out = Attend(c_, options_.attention, inputs.heads, query, key, value, inputs.mask,
+                      {config_.attention_dropout, false});
   out = Project(View(c_, out), block.out, Role::kProjection, ProductKind::kConv1d);
   return Dropout(c_, out, config_.residual_dropout, Role::kProjection);
 }
@@ -205,10 +215,11 @@ Tensor Model::LlamaHidden(int64_t sequence) {
 }
 
 Tensor Model::Gpt2Hidden(int64_t sequence) {
-  Inputs inputs;  // goes last
-  const Tensor embedded = Embed(c_, embedding_, tokens_, Role::kResidual);
+  Inputs inputs;            // goes last
+  Tensor placed, embedded;  // before it, the embeddings first
+  embedded = Embed(c_, embedding_, tokens_, Role::kResidual);
   const Tensor position_ids = c_.Fresh(Role::kSmall, sequence, 8);
-  const Tensor placed = Embed(c_, positions_, sequence, Role::kResidual);
+  placed = Embed(c_, positions_, sequence, Role::kResidual);
   Tensor hidden = Add(c_, embedded, placed, Role::kResidual);
   inputs = MakeInputs(sequence, hidden.width);
   hidden = Dropout(c_, hidden, config_.embedding_dropout, Role::kResidual);

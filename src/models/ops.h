@@ -12,6 +12,8 @@ namespace vramcast::models {
 
 Tensor Cast(Context& c, const Tensor& x, int64_t width, Role role);
 Tensor AddScalar(Context& c, const Tensor& x, Role role);
+// Gradients pass both unchanged.
+inline Tensor Clone(Context& c, const Tensor& x, Role role) { return AddScalar(c, x, role); }
 Tensor MulScalar(Context& c, const Tensor& x, Role role);
 Tensor PowScalar(Context& c, const Tensor& x, Role role);
 Tensor MeanOfRows(Context& c, const Tensor& x, int64_t rows);

@@ -128,8 +128,10 @@ Tensor Cat(Context& c, const Tensor& a, const Tensor& b, Role role) {
 
 Tensor Add(Context& c, const Tensor& a, const Tensor& b, Role role) {
   Tensor out = c.Fresh(role, std::max(a.count, b.count), std::max(a.width, b.width));
-  c.Record(&out, {a.edge, b.edge}, {a.width, b.width}, [](Gradients& g) {
-    return Gradients{g[0], g[0]};
+  // The gradient of what was broadcast is summed.
+  const int64_t summed = b.wants_gradient() && b.count < a.count ? b.count : 0;
+  c.Record(&out, {a.edge, b.edge}, {a.width, b.width}, [&c, summed](Gradients& g) {
+    return Gradients{g[0], summed > 0 ? GradientOf(c, summed, g[0].width) : g[0]};
   });
   return out;
 }

@@ -17,6 +17,7 @@ struct ProductState {
   bool wants_input = false;
   bool wants_weight = false;
   bool wants_bias = false;
+  bool turns_weight = false;  // multiplies with the transposed weight
   int64_t tokens = 0;
   int64_t in = 0;
   int64_t out = 0;
@@ -26,6 +27,7 @@ struct ProductState {
 
 Tensor WeightGradient(Context& c, const ProductState& s) {
   Tensor made = c.Fresh(s.weight_role, s.in * s.out, s.width);
+  made.view = s.turns_weight;  // TBackward0
   c.UseCublas();
   return made;
 }
@@ -79,6 +81,7 @@ Tensor Linear(Context& c, const Tensor& x, int64_t tokens, Parameter* weight, Pa
   state->in = weight->count / std::max<int64_t>(weight->rows, 1);
   state->width = w.width;
   state->weight_role = GradientRole(*weight, w.width);
+  state->turns_weight = kind == ProductKind::kLinear;
   if (state->wants_weight) state->input = c.Save(input);
   if (state->wants_input) state->weight = c.Save(w);
   Tensor out = c.Fresh(role, tokens * weight->rows, w.width);
@@ -106,14 +109,16 @@ Tensor LayerNorm(Context& c, const Tensor& input, Parameter* weight, Parameter* 
   Tensor mean = c.Fresh(Role::kNormStatistic, rows, 4);
   Tensor deviation = c.Fresh(Role::kNormStatistic, rows, 4);
   if (!wanted) return out;
+  Saved saved_mean = c.Save(mean), saved_deviation = c.Save(deviation);
   c.Record(&out, {x.edge, c.LeafOf(weight), bias ? c.LeafOf(bias) : Edge{}},
            {x.width, weight->width, bias ? bias->width : weight->width},
-           [&c, weight, bias, wants_input, saved = std::move(saved), saved_mean = c.Save(mean),
-            saved_deviation = c.Save(deviation)](Gradients& g) mutable {
+           [&c, weight, bias, wants_input, saved_deviation = std::move(saved_deviation),
+            saved_mean = std::move(saved_mean), saved = std::move(saved)](Gradients& g) mutable {
              Gradients made(3);
-             const Tensor self = saved.Take(&c);
-             const Tensor m = saved_mean.Take(&c);
+             // Released from the last to the first.
              const Tensor d = saved_deviation.Take(&c);
+             const Tensor m = saved_mean.Take(&c);
+             const Tensor self = saved.Take(&c);
              if (wants_input) made[0] = c.Fresh(Role::kActivationGradient, g[0].count, self.width);
              if (weight->trainable) {
                made[1] = c.Fresh(Role::kGradient, weight->count, weight->width);
