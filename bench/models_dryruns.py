@@ -214,8 +214,9 @@ def make_optimizers(name, model, trained):
     if name == "adafactor":
         return [torch.optim.Adafactor(trained, lr=1e-3)]
     if name == "muon":
+        tables = ("embed", "lm_head", "wte", "wpe")
         hidden = [p for n, p in model.named_parameters()
-                  if p.ndim == 2 and "embed" not in n and "lm_head" not in n]
+                  if p.ndim == 2 and not any(table in n for table in tables)]
         chosen = {id(p) for p in hidden}
         return [torch.optim.Muon(hidden, lr=1e-3),
                 torch.optim.AdamW([p for p in trained if id(p) not in chosen], lr=1e-4)]

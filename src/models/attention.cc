@@ -13,14 +13,14 @@ int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t RoundTo(int64_t value, int64_t step) { return CeilDiv(value, step) * step; }
 
 // The workspace of the memory-efficient backward kernel (kernel_backward.h): per head one fp32 tile
-// with its lock (16 bytes) for each block of queries, 64 queries up to head size 64 and 128 above.
-// Above 128, keys and values need accumulators too.
+// with its lock (16 bytes) for each block of queries and of columns. Tiles measured with head sizes
+// 64, 128 and 256. Above 128, 16-bit keys and values need accumulators too.
 int64_t EfficientWorkspace(const Heads& h, int64_t width) {
-  if (width == 4) return 0;  // accumulates in its output
   const int64_t queries = h.head_size <= 64 ? 64 : 128;
-  const int64_t columns = RoundTo(h.head_size, queries);
-  int64_t bytes = CeilDiv(h.sequence, queries) * (columns / queries) * (queries * queries * 4 + 16);
-  if (h.head_size > 128) {
+  const int64_t columns = width == 4 ? 64 : queries;
+  int64_t bytes =
+      CeilDiv(h.sequence, queries) * CeilDiv(h.head_size, columns) * (queries * columns * 4 + 16);
+  if (h.head_size > 128 && width == 2) {
     const int64_t splits =
         std::max<int64_t>(1, std::min(CeilDiv(h.sequence, 64), 200 / (h.batch * h.heads)));
     bytes += splits * 2 * 64 * RoundTo(h.head_size, 64) * 4;
@@ -52,12 +52,12 @@ Tensor RunKernel(Context& c, const Heads& h, const Tensor& q, const Tensor& k, c
   state->statistic = c.Save(statistic);
   c.Record(&out, {q.edge, k.edge, v.edge}, {q.width, k.width, v.width},
            [&c, h, flash, state, rows](Gradients&) {
+             const Tensor mask = state->bias.Take(&c);
              const Tensor query = state->q.Take(&c);
              const Tensor key = state->k.Take(&c);
              const Tensor value = state->v.Take(&c);
-             const Tensor mask = state->bias.Take(&c);
-             const Tensor result = state->out.Take(&c);
              const Tensor log_sum = state->statistic.Take(&c);
+             const Tensor result = state->out.Take(&c);
              const auto fresh = [&](int64_t count, int64_t width) {
                return c.Fresh(Role::kActivationGradient, count, width);
              };
@@ -66,9 +66,15 @@ Tensor RunKernel(Context& c, const Heads& h, const Tensor& q, const Tensor& k, c
              made[1] = fresh(key.count, key.width);
              made[2] = fresh(value.count, value.width);
              if (!flash) {
-               Tensor workspace;  // goes after the sums of rows
-               const Tensor delta =
-                   c.Fresh(Role::kAttentionWorkspace, rows * RoundTo(h.sequence, 32), 4);
+               Tensor workspace, delta;  // the sums of rows go first
+               if (query.width == 4) {
+                 // Of 16-bit numbers the kernel itself multiplies and sums (kKernelComputesDelta).
+                 const Tensor product = c.Fresh(Role::kAttentionWorkspace, query.count, 4);
+                 const Tensor sums = c.Fresh(Role::kAttentionWorkspace, rows * h.sequence, 4);
+                 delta = c.Fresh(Role::kAttentionWorkspace, rows * h.sequence, 4);
+               } else {
+                 delta = c.Fresh(Role::kAttentionWorkspace, rows * RoundTo(h.sequence, 32), 4);
+               }
                workspace =
                    c.Fresh(Role::kAttentionWorkspace, EfficientWorkspace(h, query.width), 1);
                return made;
@@ -181,27 +187,28 @@ Tensor Eager(Context& c, const Heads& h, const Tensor& q, const Tensor& k, const
   const int64_t scores_count = h.batch * h.heads * h.sequence * h.sequence;
   const int64_t width = c.autocast() ? 2 : q.width;
   const bool repeated = h.kv_heads != h.heads;  // lies in order
-  const auto factor = [&](const Tensor& x, bool in_order) {
-    const Tensor narrow = Cast(c, x, width, Role::kInputCopy);
-    return in_order ? narrow : Factor(c, h, narrow);
-  };
+  const auto factor = [&](const Tensor& x) { return repeated ? x : Factor(c, h, x); };
   Tensor weights;
   {
-    const Tensor query = factor(q, false);
-    const Tensor key = factor(k, repeated);
-    weights = BatchedProduct(c, query, key, scores_count, Role::kAttentionScores);
+    // Released from the last to the first.
+    Tensor narrow_key;
+    const Tensor narrow_query = Cast(c, q, width, Role::kInputCopy);
+    narrow_key = Cast(c, k, width, Role::kInputCopy);
+    const Tensor query = Factor(c, h, narrow_query);
+    weights = BatchedProduct(c, query, factor(narrow_key), scores_count, Role::kAttentionScores);
   }
   weights = MulScalar(c, weights, Role::kAttentionScores);
   if (mask.present) weights = Add(c, weights, mask.tensor, Role::kAttentionScores);
-  if (details.softmax_in_fp32) {
+  if (details.softmax_in_fp32 && !c.autocast()) {
     weights = Cast(c, SoftmaxInFp32(c, weights), width, Role::kAttentionScores);
   } else {
-    // Autocast's softmax is in fp32 all the same; the cast back is a statement of its own.
+    // Autocast's softmax is in fp32 all the same, and its result is cast later.
     weights = c.autocast() ? SoftmaxInFp32(c, weights) : Softmax(c, weights);
     weights = Cast(c, weights, width, Role::kAttentionScores);
   }
   weights = Dropout(c, weights, details.dropout, Role::kAttentionScores);
-  Tensor out = BatchedProduct(c, weights, factor(v, repeated), q.count, Role::kAttentionOut);
+  const Tensor value = Cast(c, v, width, Role::kInputCopy);
+  Tensor out = BatchedProduct(c, weights, factor(value), q.count, Role::kAttentionOut);
   // transpose(1, 2).contiguous()
   return MulScalar(c, out, Role::kAttentionOut);
 }

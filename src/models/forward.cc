@@ -19,12 +19,14 @@ Tensor Model::Project(const Tensor& x, const Projection& projection, Role role, 
   if (!projection.lora_down) return result;
   // peft's LoraLayer: result + lora_B(lora_A(x)) * scaling, x cast to the adapter's type.
   const Tensor input = c_.autocast() ? x : Cast(c_, x, projection.lora_down->width, Role::kAdapter);
-  const Tensor update = [&] {
+  const auto update = [&] {
     const Tensor down = Linear(c_, input, tokens_, projection.lora_down, nullptr, Role::kAdapter);
     const Tensor up = Linear(c_, down, tokens_, projection.lora_up, nullptr, Role::kAdapter);
     return MulScalar(c_, up, Role::kAdapter);
-  }();
-  return Cast(c_, Add(c_, result, update, role), result.width, role);
+  };
+  const int64_t width = result.width;
+  result = [&] { return Add(c_, result, update(), role); }();
+  return Cast(c_, result, width, role);
 }
 
 // LlamaRMSNorm.forward
@@ -34,7 +36,7 @@ Tensor Model::RmsNorm(const Tensor& x, Parameter* weight) {
   const int64_t rows = x.count / weight->count;
   variance = MeanOfRows(c_, PowScalar(c_, hidden, Role::kTemporary), rows);
   const auto scale = [&] { return Rsqrt(c_, AddScalar(c_, variance, Role::kNormStatistic)); };
-  hidden = MulRows(c_, hidden, scale(), Role::kNormed);
+  hidden = [&] { return MulRows(c_, hidden, scale(), Role::kNormed); }();
   return MulWeight(c_, weight, Cast(c_, hidden, x.width, Role::kNormed), Role::kNormed);
 }
 
@@ -43,11 +45,12 @@ Tensor Model::Activate(const Tensor& x) {
   if (config_.activation != "gelu_new" && config_.activation != "gelu_fast") {
     return Activation(c_, x, Role::kMlp);
   }
+  Tensor inside;  // goes last
   const Tensor half = MulScalar(c_, x, Role::kMlp);
-  const Tensor inside = [&] {
+  inside = [&] {
     // pow is among autocast's fp32 operations.
-    const Tensor base = c_.autocast() ? Cast(c_, x, 4, Role::kMlp) : x;
-    Tensor cubic = PowScalar(c_, base, Role::kMlp);
+    const auto base = [&] { return c_.autocast() ? Cast(c_, x, 4, Role::kMlp) : x; };
+    Tensor cubic = PowScalar(c_, base(), Role::kMlp);
     cubic = MulScalar(c_, cubic, Role::kMlp);
     cubic = Add(c_, x, cubic, Role::kMlp);
     cubic = MulScalar(c_, cubic, Role::kMlp);
@@ -80,9 +83,10 @@ Tensor Model::LlamaAttention(const Tensor& x, const Block& block, const Inputs& 
     if (norm) made = RmsNorm(View(c_, made), norm);
     return copied ? CopiedView(c_, made) : View(c_, made);
   };
-  Tensor query = project(block.query, block.query_norm, true);
-  Tensor key = project(block.key, block.key_norm, true);
-  const Tensor value = project(block.value, nullptr, value_copied);
+  Tensor value, key, query;  // released from the last to the first
+  query = project(block.query, block.query_norm, true);
+  key = project(block.key, block.key_norm, true);
+  value = project(block.value, nullptr, value_copied);
   {
     Tensor rotated_query = Rotate(query, inputs.cosines, inputs.sines);
     Tensor rotated_key = Rotate(key, inputs.cosines, inputs.sines);
@@ -137,12 +141,13 @@ Tensor Model::Gpt2Mlp(const Tensor& x, const Block& block) {
 }
 
 Tensor Model::Gpt2Block(const Tensor& x, const Block& block, const Inputs& inputs) {
+  Tensor fed, attended, residual;  // released from the last to the first
   Tensor hidden = LayerNorm(c_, x, block.first_norm, block.first_norm_bias);
-  const Tensor attended = Gpt2Attention(hidden, block, inputs);
+  attended = Gpt2Attention(hidden, block, inputs);
   hidden = Add(c_, attended, x, Role::kResidual);
-  const Tensor residual = hidden;
+  residual = hidden;
   hidden = LayerNorm(c_, hidden, block.second_norm, block.second_norm_bias);
-  const Tensor fed = Gpt2Mlp(hidden, block);
+  fed = Gpt2Mlp(hidden, block);
   hidden = Add(c_, residual, fed, Role::kResidual);
   return hidden;
 }
@@ -233,11 +238,12 @@ Tensor Model::Gpt2Hidden(int64_t sequence) {
 Tensor Model::Loss(int64_t sequence) {
   tokens_ = options_.batch_size * sequence;
   sharding_.BeforeForward(blocks_.size());
+  Tensor logits;  // goes last
   const Tensor hidden =
       config_.family == Family::kGpt2 ? Gpt2Hidden(sequence) : LlamaHidden(sequence);
   Projection head;
   head.weight = head_;
-  const Tensor logits = Project(hidden, head, Role::kLogits, ProductKind::kLinear);
+  logits = Project(hidden, head, Role::kLogits, ProductKind::kLinear);
   return CausalLoss(c_, logits, tokens_, options_.batch_size, options_.accumulation > 1);
 }
 

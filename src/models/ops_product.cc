@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <utility>
 
@@ -13,7 +14,9 @@ Role GradientRole(const Parameter& weight, int64_t width) {
 }
 
 struct ProductState {
-  Saved input, weight;
+  // Released from the last to the first: mm's weight before its input, addmm's after it.
+  std::array<Saved, 2> saved;
+  bool with_bias = false;
   bool wants_input = false;
   bool wants_weight = false;
   bool wants_bias = false;
@@ -23,6 +26,9 @@ struct ProductState {
   int64_t out = 0;
   int64_t width = 0;
   Role weight_role = Role::kGradient;
+
+  Saved& input() { return saved[with_bias ? 1 : 0]; }
+  Saved& weight() { return saved[with_bias ? 0 : 1]; }
 };
 
 Tensor WeightGradient(Context& c, const ProductState& s) {
@@ -39,14 +45,15 @@ Tensor InputGradient(Context& c, const ProductState& s) {
   return made;
 }
 
-Gradients ProductBackward(Context& c, ProductState& s, bool with_bias) {
+Gradients ProductBackward(Context& c, ProductState& s) {
   Gradients made(3);
   Tensor input, weight;
-  if (s.wants_weight) input = s.input.Take(&c);
-  if (s.wants_input) weight = s.weight.Take(&c);
-  if (with_bias) {  // AddmmBackward0: mat1, mat2, self
+  if (s.wants_weight) input = s.input().Take(&c);
+  if (s.wants_input) weight = s.weight().Take(&c);
+  if (s.with_bias) {  // AddmmBackward0: mat1, mat2, self
     if (s.wants_input) made[0] = InputGradient(c, s);
     if (s.wants_weight) made[1] = WeightGradient(c, s);
+    input = {};
     if (s.wants_bias) {
       made[2] = c.Fresh(s.weight_role, s.out, s.width);
       c.Touch(Role::kReductionBuffer, ColumnSumBuffer(c.machine(), s.out, s.tokens));
@@ -82,8 +89,9 @@ Tensor Linear(Context& c, const Tensor& x, int64_t tokens, Parameter* weight, Pa
   state->width = w.width;
   state->weight_role = GradientRole(*weight, w.width);
   state->turns_weight = kind == ProductKind::kLinear;
-  if (state->wants_weight) state->input = c.Save(input);
-  if (state->wants_input) state->weight = c.Save(w);
+  state->with_bias = bias != nullptr;
+  if (state->wants_weight) state->input() = c.Save(input);
+  if (state->wants_input) state->weight() = c.Save(w);
   Tensor out = c.Fresh(role, tokens * weight->rows, w.width);
   if (bias) {
     c.UseCublasLt();
@@ -92,9 +100,7 @@ Tensor Linear(Context& c, const Tensor& x, int64_t tokens, Parameter* weight, Pa
   }
   c.Record(&out, {input.edge, w.edge, bias ? b.edge : Edge{}},
            {input.width, w.width, bias ? b.width : w.width},
-           [&c, state, with_bias = bias != nullptr](Gradients&) {
-             return ProductBackward(c, *state, with_bias);
-           });
+           [&c, state](Gradients&) { return ProductBackward(c, *state); });
   return out;
 }
 
@@ -115,10 +121,9 @@ Tensor LayerNorm(Context& c, const Tensor& input, Parameter* weight, Parameter* 
            [&c, weight, bias, wants_input, saved_deviation = std::move(saved_deviation),
             saved_mean = std::move(saved_mean), saved = std::move(saved)](Gradients& g) mutable {
              Gradients made(3);
-             // Released from the last to the first.
-             const Tensor d = saved_deviation.Take(&c);
-             const Tensor m = saved_mean.Take(&c);
              const Tensor self = saved.Take(&c);
+             const Tensor m = saved_mean.Take(&c);
+             const Tensor d = saved_deviation.Take(&c);
              if (wants_input) made[0] = c.Fresh(Role::kActivationGradient, g[0].count, self.width);
              if (weight->trainable) {
                made[1] = c.Fresh(Role::kGradient, weight->count, weight->width);

@@ -86,23 +86,35 @@ void Optimizer::Step(const std::vector<std::unique_ptr<Parameter>>& parameters) 
   for (const auto& parameter : parameters) {
     if (parameter->gradient.count > 0) trained.push_back(parameter.get());
   }
+  if (kind_ == OptimizerKind::kMuon) {  // which steps before AdamW takes the rest
+    const auto rest = std::stable_partition(trained.begin(), trained.end(),
+                                            [](const Parameter* p) { return TakenByMuon(*p); });
+    StepGroup({trained.begin(), rest}, true);
+    StepGroup({rest, trained.end()}, false);
+  } else {
+    StepGroup(trained, false);
+  }
+  has_states_ = true;
+}
+
+void Optimizer::StepGroup(const std::vector<Parameter*>& trained, bool by_muon) {
   if (!has_states_) {
     // bitsandbytes keeps two tables of its number format, shared by all tensors.
     if (kind_ == OptimizerKind::kAdamW8bit) {
       for (int i = 0; i < 2; ++i) states_.push_back(c_.Fresh(Role::kMoment, 256, 4));
     }
     for (const Parameter* parameter : trained) MakeStates(*parameter);
-    has_states_ = true;
   }
   if (kind_ == OptimizerKind::kAdafactor) return StepAdafactor(trained);
+  if (by_muon) {
+    for (const Parameter* parameter : trained) StepMuon(*parameter);
+    return;
+  }
+  if (kind_ != OptimizerKind::kAdamW && kind_ != OptimizerKind::kMuon) return;
   // torch._foreach_sqrt of the second moments, of all tensors at once.
   std::vector<Tensor> roots;
   for (const Parameter* p : trained) {
-    if (kind_ == OptimizerKind::kMuon && TakenByMuon(*p)) {
-      StepMuon(*p);
-    } else if (kind_ == OptimizerKind::kAdamW || kind_ == OptimizerKind::kMuon) {
-      roots.push_back(c_.Fresh(Role::kUpdateTemporary, p->count, p->width));
-    }
+    roots.push_back(c_.Fresh(Role::kUpdateTemporary, p->count, p->width));
   }
   while (!roots.empty()) roots.pop_back();
 }

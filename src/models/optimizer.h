@@ -18,6 +18,8 @@ class Optimizer {
   static void ZeroGradients(const std::vector<std::unique_ptr<Parameter>>& parameters);
 
  private:
+  // What one optimizer object of the program steps.
+  void StepGroup(const std::vector<Parameter*>& trained, bool by_muon);
   void MakeStates(const Parameter& parameter);
   void StepAdafactor(const std::vector<Parameter*>& trained);
   void StepMuon(const Parameter& parameter);
