@@ -14,8 +14,8 @@ import os
 import re
 import subprocess
 import sys
-import tarfile
-import time
+
+from dryruns import Checkouts, DryRuns, Results, difference, nanochat_repository, work_folder
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SECONDS = 3600  # for one run
@@ -49,40 +49,12 @@ def size(record):
     return record["depth"]**2 * record["device_batch_size"] * record["max_seq_len"]
 
 
-class Checkouts:
-    """The commits that records name, unpacked side by side."""
-
-    def __init__(self, repository, folder):
-        self.git = ["git", "-C", repository]
-        self.folder = folder
-
-    def commit(self, revision):
-        if len(revision) == 10 and revision[4] == "-":  # the last commit of a day
-            words = ["log", "-1", "--format=%H", f"--until={revision}T23:59:59Z"]
-        else:
-            words = ["rev-parse", "--verify", revision + "^{commit}"]
-        return subprocess.run(self.git + words, check=True, capture_output=True,
-                              text=True).stdout.strip()
-
-    def code(self, commit):
-        """Names what training is made of; commits that change only the rest share it."""
-        listed = subprocess.run(self.git + ["ls-tree", commit, "nanochat/",
-                                            "scripts/base_train.py"], check=True,
-                                capture_output=True, text=True).stdout
-        return [line.split()[2][:10] for line in listed.splitlines() if PARTS.search(line)]
-
-    def get(self, revision):
-        commit = self.commit(revision)
-        path = os.path.join(self.folder, commit[:7])
-        if not os.path.exists(path):
-            part = f"{path}.{os.getpid()}"
-            os.makedirs(part)
-            archive = subprocess.Popen(self.git + ["archive", commit], stdout=subprocess.PIPE)
-            with tarfile.open(fileobj=archive.stdout, mode="r|") as files:
-                files.extractall(part)
-            archive.wait()
-            os.rename(part, path)
-        return path, self.code(commit)
+def code(checkouts, commit):
+    """Names what training is made of; commits that change only the rest share it."""
+    listed = subprocess.run(checkouts.git + ["ls-tree", commit, "nanochat/",
+                                             "scripts/base_train.py"], check=True,
+                            capture_output=True, text=True).stdout
+    return [line.split()[2][:10] for line in listed.splitlines() if PARTS.search(line)]
 
 
 def printed(record, flag):
@@ -147,52 +119,8 @@ def card_of(record):
     return record["gpu_name"] or "NVIDIA H100 80GB HBM3"
 
 
-class Runner:
-
-    def __init__(self, vramcast, python, work):
-        self.vramcast, self.work = os.path.abspath(vramcast), work
-        self.bin = os.path.dirname(os.path.abspath(python))
-        self.environment = {**os.environ, "PATH": self.bin + ":" + os.environ["PATH"]}
-
-    def data(self, vocabulary):
-        folder = os.path.join(self.work, f"data-{vocabulary}")
-        if not os.path.exists(folder):
-            part = f"{folder}.{os.getpid()}"
-            subprocess.run([self.vramcast, "dryrun", "--sample-data", part, "--vocab-size",
-                            str(vocabulary), "--", "python", "-c", ""], check=True,
-                           env=self.environment)
-            os.rename(part, folder)
-        return folder
-
-    def run(self, record, checkout, command):
-        words = [self.vramcast, "dryrun", "--json", "--no-record", "--gpu", card_of(record), "--",
-                 *command]
-        environment = {**self.environment,
-                       "NANOCHAT_BASE_DIR": self.data(record["vocab_size"] or 32768)}
-        started = time.time()
-        done = subprocess.run(words, cwd=checkout, env=environment, capture_output=True,
-                              text=True, timeout=SECONDS)
-        result = {"id": record["id"], "command": " ".join(command), "exit_code": done.returncode,
-                  "seconds": round(time.time() - started)}
-        if done.stdout:
-            answer = json.loads(done.stdout)
-            rank = answer["ranks"][0]
-            result["mib"] = rank["peak_allocated_bytes"] / 2**20
-            result["phase"] = max(answer["phases"],
-                                  key=lambda phase: phase["peak_allocated_bytes"])["name"]
-            result["oom"] = rank["oom"] is not None
-            result["steps"] = [s / 2**20 for s in rank["step_peak_allocated_bytes"]]
-        if done.returncode and not result.get("oom"):
-            result["error"] = done.stderr[-1500:]
-        return result
-
-
-def key_of(record, command, code):
-    return " ".join([*code, card_of(record), str(record["vocab_size"]), *command])
-
-
-def difference(result, record):
-    return (result["mib"] / record["value_mib"] - 1) * 100
+def key_of(record, command, parts):
+    return " ".join([*parts, card_of(record), str(record["vocab_size"]), *command])
 
 
 def table(results, records):
@@ -212,7 +140,8 @@ def table(results, records):
         shape = f"d{record['depth']}, {record['device_batch_size']} × {record['max_seq_len']}"
         fp8 = ", fp8" if record["fp8"] else ""
         peak = "out of memory" if result["oom"] else f"{result['mib']:,.2f}"
-        percent = "" if result["oom"] else f"{difference(result, record):+.3f} %"
+        error = (result["mib"] / record["value_mib"] - 1) * 100
+        percent = "" if result["oom"] else f"{error:+.3f} %"
         print(f"| {record['id']}: {shape}{ranks}{fp8} | {record['tier']} | {record['revision']} | "
               f"{record['gpu_name'] or 'not told'} | {record['value_mib']:,.2f} | {peak} | "
               f"{percent} |")
@@ -232,44 +161,30 @@ def main():
     data = os.environ.get("VRAMCAST_DATA", os.path.join(HERE, "..", "..", "shared"))
     everything = records(data)
     known = {r["id"]: r for r in everything if why_not(r) is None}
-    results = {}
-    if os.path.exists(options.results):
-        with open(options.results) as file:
-            results = {r["id"]: r for r in map(json.loads, file)}
+    results = Results(options.results)
     if options.table:
-        return table(results, everything)
-    repository = os.environ.get("NANOCHAT_DIR")
-    if not repository:
-        sys.exit("NANOCHAT_DIR names no clone of nanochat")
-    work = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")),
-                        "vramcast", "reruns")
-    os.makedirs(work, exist_ok=True)
-    checkouts = Checkouts(repository, work)
-    runner = Runner(options.vramcast, options.python, work)
+        return table(results.known, everything)
+    work = work_folder()
+    checkouts = Checkouts(nanochat_repository(), work)
+    runs = DryRuns(options.vramcast, options.python, work)
     wanted = [name for name in options.only.split(",") if name in known]
     order = [known[name] for name in wanted] or sorted(known.values(), key=size)
     for record in order:
-        if record["id"] in results:
+        if record["id"] in results.known:
             continue
-        checkout, code = checkouts.get(record["revision"])
+        checkout = checkouts.get(record["revision"])
         command = command_of(record, checkout)
-        key = key_of(record, command, code)
-        same = [r for r in results.values() if r.get("key") == key]
-        if same:
-            result = {**same[0], "id": record["id"]}
-        else:
-            try:
-                result = runner.run(record, checkout, command)
-            except subprocess.TimeoutExpired:
-                result = {"id": record["id"], "exit_code": -1, "error": "took too long"}
-        result["key"] = key
-        results[record["id"]] = result
-        text = f"{result['mib']:.2f} MiB" if "mib" in result else result.get("error", "?")[-300:]
-        percent = f" {difference(result, record):+.3f} %" if "mib" in result else ""
-        print(f"{record['id']}: measured {record['value_mib']:.2f}, dry run {text}{percent}, "
-              f"{result.get('seconds')} s", flush=True)
-        with open(options.results, "a") as file:
-            file.write(json.dumps(result) + "\n")
+        key = key_of(record, command, code(checkouts, checkouts.commit(record["revision"])))
+        same = [r for r in results.known.values() if r.get("key") == key]
+        made = same[0] if same else runs.run(
+            card_of(record), command, "--no-record", cwd=checkout, seconds=SECONDS,
+            NANOCHAT_BASE_DIR=runs.data(record["vocab_size"] or 32768))
+        results.add({**made, "name": record["id"], "key": key, "command": " ".join(command)})
+        text = made.get("error", "?")[-300:]
+        if "mib" in made:
+            text = f"{made['mib']:.2f} MiB {difference(record['value_mib'], made['mib'])}"
+        print(f"{record['id']}: measured {record['value_mib']:.2f}, dry run {text}, "
+              f"{made.get('seconds')} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import random
 import sys
 
 WORDS = "the model reads a long text and says what comes next in it while memory fills up".split()
-ROWS = 4000
+ROWS = 12000  # more than the parts that the scripts take
 
 MODULE = '''import sys
 sys.path.insert(0, {folder!r})
@@ -20,6 +20,9 @@ from made_up_tasks import rows
 
 class Dataset(list):
     def shuffle(self, seed=None):
+        return self
+
+    def map(self, function, remove_columns=None):  # which unpacks rows that are not packed here
         return self
 
 
@@ -97,6 +100,24 @@ def fill(folder):
             file.write(json.dumps(row["messages"][:2]) + "\n")
     with open(os.path.join(folder, "words_alpha.txt"), "w") as file:
         file.write("\n".join(WORDS * 50) + "\n")
+    write_core(os.path.join(folder, "eval_bundle"))
+
+
+def write_core(bundle):
+    """A CORE metric of one small task, for scripts that end with it whatever they are told."""
+    os.makedirs(os.path.join(bundle, "eval_data"))
+    with open(os.path.join(bundle, "core.yaml"), "w") as file:
+        file.write("icl_tasks:\n- label: small\n  dataset_uri: small.jsonl\n"
+                   "  num_fewshot: [0]\n  icl_task_type: multiple_choice\n"
+                   "  continuation_delimiter: ' '\n")
+    with open(os.path.join(bundle, "eval_meta_data.csv"), "w") as file:
+        file.write("Eval Task,Random baseline\nsmall,25\n")
+    chance = random.Random(1)
+    with open(os.path.join(bundle, "eval_data", "small.jsonl"), "w") as file:
+        for _ in range(4):
+            row = mmlu(chance)
+            file.write(json.dumps({"query": row["question"], "choices": row["choices"],
+                                   "gold": row["answer"]}) + "\n")
 
 
 if __name__ == "__main__":

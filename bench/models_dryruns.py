@@ -13,8 +13,10 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 
+from dryruns import DryRuns, Results, difference, usable
+
+H100 = "NVIDIA H100 80GB HBM3"
 LLAMA = {"model_type": "llama", "vocab_size": 32000, "hidden_size": 512, "intermediate_size": 1408,
          "num_hidden_layers": 4, "num_attention_heads": 8, "num_key_value_heads": 8,
          "max_position_embeddings": 8192, "tie_word_embeddings": False}
@@ -239,7 +241,7 @@ def forecast(vramcast, wanted, config, dry_run):
 
 
 def forecast_with(vramcast, wanted, config, mask):
-    words = [vramcast, "forecast", "--json", "--gpu", "NVIDIA H100 80GB HBM3", "--model", config,
+    words = [vramcast, "forecast", "--json", "--gpu", H100, "--model", config,
              "--batch-size", str(wanted["batch"]), "--seq-len", str(wanted["seq"]),
              "--dtype", wanted["dtype"], "--optimizer", wanted.get("optimizer", "adamw"),
              "--grad-accum", str(wanted.get("accumulation", 1)),
@@ -258,33 +260,20 @@ def forecast_with(vramcast, wanted, config, mask):
             "high": answer["interval"]["high_bytes"] / 2**20}
 
 
-def dryrun(vramcast, python, wanted, trace):
+def command_of(wanted):
     world = wanted.get("world", 1)
     launcher = ["torchrun", f"--nproc_per_node={world}"] if world > 1 else ["python"]
-    words = [vramcast, "dryrun", "--json", "--gpu", "NVIDIA H100 80GB HBM3",
-             *(["--trace", trace] if trace else []), "--", *launcher, os.path.abspath(__file__),
-             "--train", json.dumps(wanted)]
-    bin_folder = os.path.dirname(os.path.abspath(python))
-    environment = {**os.environ, "PATH": bin_folder + ":" + os.environ["PATH"]}
-    started = time.time()
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=1800)
-    result = {"exit_code": done.returncode, "seconds": round(time.time() - started)}
-    if done.stdout.startswith("{"):
-        rank = json.loads(done.stdout)["ranks"][0]
-        result["mib"] = rank["peak_allocated_bytes"] / 2**20
-        result["steps"] = [s / 2**20 for s in rank["step_peak_allocated_bytes"]]
-    if done.returncode != 0:
-        result["error"] = done.stderr[-1500:]
-    return result
+    return [*launcher, os.path.abspath(__file__), "--train", json.dumps(wanted)]
 
 
 def table(rows):
     print("| run | mask | dry run, MiB | forecast, MiB | difference |")
     print("|---|---|---|---|---|")
     for name, made, told in rows:
-        if "mib" in made and made["exit_code"] == 0:
-            print(f"| {name} | {'yes' if told['mask'] == 'padded' else 'no'} | {made['mib']:,.2f} | {told['mib']:,.2f} | "
-                  f"{(told['mib'] / made['mib'] - 1) * 100:+.2f} % |")
+        if usable(made):
+            mask = "yes" if told["mask"] == "padded" else "no"
+            print(f"| {name} | {mask} | {made['mib']:,.2f} | {told['mib']:,.2f} | "
+                  f"{difference(made['mib'], told['mib'])} |")
 
 
 def main():
@@ -299,11 +288,8 @@ def main():
     options = parser.parse_args()
     if options.train:
         return train(json.loads(options.train))
-    vramcast = os.path.abspath(options.vramcast)
-    known = {}
-    if os.path.exists(options.results):
-        with open(options.results) as file:
-            known = {r["name"]: r for r in map(json.loads, file)}
+    runs = DryRuns(options.vramcast, options.python, "")
+    results = Results(options.results)
     only = [part for part in options.only.split(";") if part]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -313,25 +299,25 @@ def main():
             config = os.path.join(folder, "config.json")
             with open(config, "w") as file:
                 json.dump(wanted["config"], file)
-            made = known.get(name)
+            made = results.known.get(name)
             if made is None or made["wanted"] != wanted:
                 if options.table:
                     continue
                 trace = options.traces and os.path.join(options.traces, f"model{number}.trace")
+                flags = ["--trace", trace] if trace else []
                 made = {"name": name, "wanted": wanted,
-                        **dryrun(vramcast, options.python, wanted, trace)}
-                with open(options.results, "a") as file:
-                    file.write(json.dumps(made) + "\n")
-            told = forecast(vramcast, wanted, config, made.get("mib", 0))
+                        **runs.run(H100, command_of(wanted), *flags, seconds=1800)}
+                results.add(made)
+            told = forecast(runs.vramcast, wanted, config, made.get("mib", 0))
             rows.append((name, made, told))
             if options.table:
                 continue
-            if "mib" not in made or made["exit_code"] != 0:
+            if not usable(made):
                 print(f"{name}: {made.get('error', '?')[-300:]}", flush=True)
                 continue
             inside = told["low"] <= made["mib"] <= told["high"]
             print(f"{name}: dry run {made['mib']:.2f}, forecast {told['mib']:.2f} "
-                  f"{(told['mib'] / made['mib'] - 1) * 100:+.3f} %{'' if inside else ' MISSED'}, "
+                  f"{difference(made['mib'], told['mib'])}{'' if inside else ' MISSED'}, "
                   f"{made['seconds']} s", flush=True)
     if options.table:
         table(rows)

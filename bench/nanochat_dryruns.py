@@ -1,5 +1,6 @@
-"""Compares forecasts of nanochat with dry runs of the real thing, on shapes, revisions and numbers
-of ranks that no recorded run has.
+"""Compares forecasts of nanochat with dry runs of the real thing, on shapes, revisions, stages and
+numbers of ranks that no recorded run has. Later stages go on from a checkpoint that a dry run of the
+base training leaves, with made_up_tasks.py in place of their data.
 
 usage: nanochat_dryruns.py [--python PYTHON] [--only NAME,…] [--table] VRAMCAST RESULTS
 
@@ -8,23 +9,41 @@ lines: a run that is in it is not made again, so that the work can be interrupte
 --table prints all of it as the table of docs/accuracy.md."""
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
 import sys
-import time
 
-from dryrun_reruns import Checkouts
+from dryruns import (Checkouts, DryRuns, Results, difference, nanochat_repository, usable,
+                     work_folder)
 
 H100, A100, A40, T4 = "NVIDIA H100 80GB HBM3", "A100-80GB", "NVIDIA A40", "Tesla T4"
 QUIET = {"eval-every": -1, "core-metric-every": -1, "sample-every": -1, "eval-tokens": 65536}
 # Before -1 meant never.
 QUIET_OCTOBER = {"eval-every": 10**9, "core-metric-every": 10**9, "sample-every": 10**9}
+# Later stages: not to evaluate, to save or to sample beside what the stage itself does.
+QUIET_LATER = {"eval-every": 10**9, "chatcore-every": -1, "eval-metrics-every": 10**9,
+               "save-every": 10**9, "eval-tokens": 8192, "eval-examples": 2}
 
 
-def run(revision, gpu=H100, vocabulary=32768, world=1, module="scripts.base_train", **flags):
-    return {"revision": revision, "gpu": gpu, "vocabulary": vocabulary, "world": world,
-            "module": module, "flags": {name.replace("_", "-"): v for name, v in flags.items()}}
+def spelt_with_dashes(flags):
+    return {name.replace("_", "-"): value for name, value in flags.items()}
+
+
+def run(revision, gpu=H100, vocabulary=32768, world=1, module="scripts.base_train", after=None,
+        **flags):
+    """`after`: the flags of the base training whose checkpoint the stage goes on from."""
+    wanted = {"revision": revision, "gpu": gpu, "vocabulary": vocabulary, "world": world,
+              "module": module, "flags": spelt_with_dashes(flags)}
+    return wanted if after is None else {**wanted, "after": spelt_with_dashes(after)}
+
+
+def later(revision, stage, depth=4, length=512, base=None, **flags):
+    """A stage after a base training of 2 x `length` tokens."""
+    after = {"depth": depth, "max_seq_len": length, "device_batch_size": 2,
+             "total_batch_size": 2 * length * flags.get("world", 1), **(base or {})}
+    return run(revision, module=f"scripts.{stage}", after=after, **flags)
 
 
 RUNS = {
@@ -73,6 +92,35 @@ RUNS = {
         "4346536", world=2, depth=4, device_batch_size=1, max_seq_len=512, total_batch_size=2048),
     "October 2025, the first, 4 layers, 2 x 512, one process": run(
         "3a5e0bc", A40, depth=4, device_batch_size=2, max_seq_len=512, total_batch_size=2048),
+    "fine-tuning, 4 layers, 2 x 512": later(
+        "92d63d4", "chat_sft", device_batch_size=2, max_seq_len=512, total_batch_size=2048),
+    "fine-tuning, 6 layers, 3 x 700, an A40": later(
+        "92d63d4", "chat_sft", depth=6, length=700, gpu=A40, device_batch_size=3, max_seq_len=700,
+        total_batch_size=2100),
+    "fine-tuning, 4 layers, 2 x 512, 2 ranks": later(
+        "92d63d4", "chat_sft", world=2, device_batch_size=2, max_seq_len=512,
+        total_batch_size=4096),
+    "RL, 4 layers, 8 completions at once": later(
+        "92d63d4", "chat_rl", device_batch_size=8, num_samples=16, max_new_tokens=64,
+        examples_per_step=2),
+    "March 2026, fine-tuning, 5 layers, 4 x 512": later(
+        "83dccc2", "chat_sft", depth=5, device_batch_size=4, max_seq_len=512,
+        total_batch_size=2048),
+    "March 2026, RL, 4 layers": later(
+        "83dccc2", "chat_rl", device_batch_size=4, num_samples=8, max_new_tokens=100,
+        examples_per_step=2),
+    "January 2026, mid-training, 4 layers, 2 x 512": later(
+        "22a71aa", "mid_train", device_batch_size=2, max_seq_len=512, total_batch_size=2048),
+    "October 2025, mid-training, 4 layers, 3 x 512": later(
+        "4346536", "mid_train", device_batch_size=3, max_seq_len=512, total_batch_size=3072),
+    "October 2025, mid-training, 4 layers, 2 x 512, 4 ranks": later(
+        "4346536", "mid_train", world=4, device_batch_size=2, max_seq_len=512,
+        total_batch_size=8192),
+    "October 2025, fine-tuning, 4 layers, 4 rows": later(
+        "4346536", "chat_sft", source="base", device_batch_size=4, target_examples_per_step=8),
+    "October 2025, RL, 4 layers": later(
+        "4346536", "chat_rl", source="base", device_batch_size=4, num_samples=8,
+        max_new_tokens=100, examples_per_step=2),
 }
 
 
@@ -81,10 +129,12 @@ def command_of(wanted, checkout):
         script = file.read()
     dashes, argparse_used = '"--device-batch-size"' in script, "argparse" in script
     quiet = dict(QUIET if argparse_used else QUIET_OCTOBER)
-    if not argparse_used:
+    if "after" in wanted:
+        quiet = dict(QUIET_LATER)
+    if not argparse_used and "total-batch-size" in wanted["flags"]:
         quiet["eval-tokens"] = wanted["flags"]["total-batch-size"]
     words = []
-    for name, value in {**wanted["flags"], **quiet}.items():
+    for name, value in {**quiet, **wanted["flags"]}.items():
         spelt = name if dashes else name.replace("-", "_")
         known = f'"--{spelt}"' in script if argparse_used else f"\n{spelt} =" in script
         if not known:
@@ -98,61 +148,62 @@ def command_of(wanted, checkout):
             wanted["module"], "--"] + words
 
 
+# What the forecast cannot read off a later stage's command: the checkpoint's shape.
+SHAPE = ("depth", "aspect-ratio", "head-dim", "window-pattern", "max-seq-len")
+
+
 def forecast(vramcast, wanted, command):
+    shape = [f"--{name}={value}" for name, value in wanted.get("after", {}).items()
+             if name in SHAPE and name not in wanted["flags"]]
     words = [vramcast, "forecast", "--json", "--no-calibration", "--gpu", wanted["gpu"],
-             "--revision", wanted["revision"], "--vocab-size", str(wanted["vocabulary"]), "--",
-             *command]
+             "--revision", wanted["revision"], "--vocab-size", str(wanted["vocabulary"]), *shape,
+             "--", *command]
     done = subprocess.run(words, capture_output=True, text=True)
     if not done.stdout:
-        sys.exit(done.stderr)
+        sys.exit(f"{words}\n{done.stderr}")
     answer = json.loads(done.stdout)
     # A dry run ends once its steps repeat themselves: what older scripts do at their end, whatever
     # their flags say, is left out.
+    skipped = ("core_metric", "save") if "chat_rl" in wanted["module"] else (
+        "core_metric", "sampling", "save")
     peak = max(phase["peak_allocated_bytes"] for phase in answer["phases"]
-               if phase["name"] not in ("core_metric", "sampling", "save"))
+               if phase["name"] not in skipped)
     whole = answer["peak"]["allocated_bytes"]
     return {"mib": peak / 2**20,
             "low": answer["interval"]["low_bytes"] / 2**20 if peak == whole else 0,
             "high": answer["interval"]["high_bytes"] / 2**20}
 
 
-class Runner:
+class Stages:
+    """Base folders with a checkpoint and data for later stages."""
 
-    def __init__(self, vramcast, python, work):
-        self.vramcast, self.work = vramcast, work
-        folder = os.path.dirname(os.path.abspath(python))
-        self.environment = {**os.environ, "PATH": folder + ":" + os.environ["PATH"]}
+    def __init__(self, runs, work):
+        self.runs, self.work = runs, work
 
-    def data(self, vocabulary):
-        folder = os.path.join(self.work, f"data-{vocabulary}")
+    def base(self, wanted, checkout):
+        base = {**wanted, "module": "scripts.base_train",
+                "flags": {**wanted["after"], "num-iterations": 2}}
+        name = hashlib.sha1(json.dumps([base["flags"], base["vocabulary"], base["revision"],
+                                        base["world"]]).encode()).hexdigest()[:12]
+        folder = os.path.join(self.work, f"after-{name}")
         if not os.path.exists(folder):
             part = f"{folder}.{os.getpid()}"
-            subprocess.run([self.vramcast, "dryrun", "--sample-data", part, "--vocab-size",
-                            str(vocabulary), "--", "python", "-c", ""], check=True,
-                           env=self.environment)
+            os.makedirs(part)
+            data = self.runs.data(wanted["vocabulary"])
+            for entry in os.listdir(data):
+                os.symlink(os.path.join(data, entry), os.path.join(part, entry))
+            here = os.path.dirname(os.path.abspath(__file__))
+            subprocess.run(["python", os.path.join(here, "made_up_tasks.py"), part], check=True,
+                           env=self.runs.environment)
+            del base["after"]
+            made = self.runs.run(wanted["gpu"], command_of(base, checkout), "--to-end", "--keep",
+                                 "--no-record", cwd=checkout, NANOCHAT_BASE_DIR=part)
+            if not usable(made):
+                sys.exit(f"no checkpoint of {base}: {made.get('error')}")
+            for stage in ("mid", "chatsft"):
+                os.symlink("base_checkpoints", os.path.join(part, f"{stage}_checkpoints"))
             os.rename(part, folder)
         return folder
-
-    def run(self, wanted, command, checkout, trace):
-        words = [self.vramcast, "dryrun", "--json", "--gpu", wanted["gpu"],
-                 *(["--trace", trace] if trace else []), "--", *command]
-        started = time.time()
-        done = subprocess.run(words, cwd=checkout, capture_output=True, text=True, timeout=3600,
-                              env={**self.environment,
-                                   "NANOCHAT_BASE_DIR": self.data(wanted["vocabulary"])})
-        result = {"exit_code": done.returncode, "seconds": round(time.time() - started)}
-        if done.stdout.startswith("{"):
-            rank = json.loads(done.stdout)["ranks"][0]
-            result["mib"] = rank["peak_allocated_bytes"] / 2**20
-            result["phase"] = rank.get("peak_phase")
-            result["steps"] = [s / 2**20 for s in rank["step_peak_allocated_bytes"]]
-        if done.returncode != 0:
-            result["error"] = done.stderr[-1500:]
-        return result
-
-
-def usable(made):
-    return made.get("mib") and made["exit_code"] == 0
 
 
 def table(rows):
@@ -162,7 +213,7 @@ def table(rows):
         if usable(made):
             interval = f"{told['low']:,.0f} to {told['high']:,.0f}" if told["low"] else ""
             print(f"| {name} | {made['wanted']['revision']} | {made['mib']:,.2f} | "
-                  f"{told['mib']:,.2f} | {(told['mib'] / made['mib'] - 1) * 100:+.2f} % | "
+                  f"{told['mib']:,.2f} | {difference(made['mib'], told['mib'])} | "
                   f"{interval} |")
 
 
@@ -175,35 +226,34 @@ def main():
     parser.add_argument("--traces", default="", help="a folder for a trace of each run")
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
-    vramcast = os.path.abspath(options.vramcast)
-    repository = os.environ.get("NANOCHAT_DIR")
-    if not repository:
-        sys.exit("NANOCHAT_DIR names no clone of nanochat")
-    work = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")),
-                        "vramcast", "reruns")
-    os.makedirs(work, exist_ok=True)
-    checkouts, runner = Checkouts(repository, work), Runner(vramcast, options.python, work)
-    known = {}
-    if os.path.exists(options.results):
-        with open(options.results) as file:
-            known = {r["name"]: r for r in map(json.loads, file)}
+    work = work_folder()
+    checkouts = Checkouts(nanochat_repository(), work)
+    runs = DryRuns(options.vramcast, options.python, work)
+    stages = Stages(runs, work)
+    results = Results(options.results)
     only = [part for part in options.only.split(";") if part]
     rows = []
     for number, (name, wanted) in enumerate(RUNS.items()):
         if only and not any(part in name for part in only):
             continue
-        checkout, _ = checkouts.get(wanted["revision"])
+        checkout = checkouts.get(wanted["revision"])
         command = command_of(wanted, checkout)
-        made = known.get(name)
+        made = results.known.get(name)
         if made is None or made["wanted"] != wanted:
             if options.table:
                 continue
             trace = options.traces and os.path.join(options.traces, f"nanochat{number}.trace")
+            later_stage = "after" in wanted
+            base = stages.base(wanted, checkout) if later_stage else runs.data(
+                wanted["vocabulary"])
+            environment = {"NANOCHAT_BASE_DIR": base}
+            if later_stage:
+                environment["PYTHONPATH"] = os.path.join(base, "modules")
             made = {"name": name, "wanted": wanted,
-                    **runner.run(wanted, command, checkout, trace)}
-            with open(options.results, "a") as file:
-                file.write(json.dumps(made) + "\n")
-        told = forecast(vramcast, wanted, command)
+                    **runs.run(wanted["gpu"], command, *(["--trace", trace] if trace else []),
+                               cwd=checkout, **environment)}
+            results.add(made)
+        told = forecast(runs.vramcast, wanted, command)
         rows.append((name, made, told))
         if options.table:
             continue
@@ -212,7 +262,7 @@ def main():
             continue
         inside = told["low"] <= made["mib"] <= told["high"]
         print(f"{name} ({wanted['revision']}): dry run {made['mib']:.2f}, forecast "
-              f"{told['mib']:.2f} {(told['mib'] / made['mib'] - 1) * 100:+.3f} %"
+              f"{told['mib']:.2f} {difference(made['mib'], told['mib'])}"
               f"{'' if inside else ' MISSED'}, {made['seconds']} s", flush=True)
     if options.table:
         table(rows)

@@ -1,5 +1,7 @@
 #include "allocator/device.h"
 
+#include <algorithm>
+
 namespace vramcast {
 namespace {
 
@@ -14,8 +16,12 @@ uint64_t Pages(int64_t size) { return (static_cast<uint64_t>(size) + kPage - 1) 
 
 bool SimulatedDevice::Charge(int64_t size) {
   const auto pages = static_cast<int64_t>(Pages(size));
-  if (spec_.total && FreeBytes()->count() < pages) return false;
+  if (spec_.total && FreeBytes()->count() < pages) {
+    least_refused_ = std::min(least_refused_, used_ + pages);
+    return false;
+  }
   used_ += pages;
+  most_used_ = std::max(most_used_, used_);
   return true;
 }
 
@@ -66,6 +72,7 @@ uint64_t SimulatedDevice::Place(int64_t size) {
 
 void SimulatedDevice::Occupy(uint64_t address, int64_t size) {
   used_ += static_cast<int64_t>(Pages(size));
+  most_used_ = std::max(most_used_, used_);
   OccupyRange(address, size);
 }
 

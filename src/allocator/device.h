@@ -59,12 +59,19 @@ class SimulatedDevice final : public Device {
   std::optional<Bytes> total() const override { return spec_.total; }
   Bytes used() const { return Bytes(used_); }  // by segments, in pages
 
+  // Which sizes would have made no difference until now: a device with at least `room_from` and
+  // less than `room_below` bytes for this process would have granted and refused the same.
+  Bytes room_from() const { return Bytes(most_used_); }
+  Bytes room_below() const { return Bytes(least_refused_); }
+
  private:
   bool Charge(int64_t size);
   uint64_t Place(int64_t size);
 
   DeviceSpec spec_;
-  int64_t used_ = 0;                     // by segments, in pages of 2 MiB
+  int64_t used_ = 0;  // by segments, in pages of 2 MiB
+  int64_t most_used_ = 0;
+  int64_t least_refused_ = INT64_MAX;
   std::map<uint64_t, uint64_t> ranges_;  // taken address space: begin to end
 };
 

@@ -17,15 +17,31 @@ void OccupyStart(const Trace& trace, SimulatedDevice& device) {
   }
 }
 
-Run Play(const Trace& trace, const AllocatorSettings& settings, const DeviceSpec& spec) {
-  SimulatedDevice device(spec);
-  OccupyStart(trace, device);
-  Player player(trace, settings, device);
+namespace {
+
+void StepThrough(const Trace& trace, Player& player) {
   const auto count = static_cast<uint32_t>(trace.events.size());
   for (uint32_t i = 0; i < count; ++i) {
     if (!player.Step(i)) break;
   }
+}
+
+}  // namespace
+
+Run Play(const Trace& trace, const AllocatorSettings& settings, const DeviceSpec& spec) {
+  SimulatedDevice device(spec);
+  OccupyStart(trace, device);
+  Player player(trace, settings, device);
+  StepThrough(trace, player);
   return player.Finish();
+}
+
+Outcome PlayToDeath(const Trace& trace, const AllocatorSettings& settings, const DeviceSpec& spec) {
+  SimulatedDevice device(spec);
+  OccupyStart(trace, device);
+  Player player(trace, settings, device);
+  StepThrough(trace, player);
+  return {player.oom(), device.room_from(), device.room_below()};
 }
 
 }  // namespace vramcast

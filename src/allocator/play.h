@@ -62,4 +62,14 @@ struct Run {
 
 Run Play(const Trace& trace, const AllocatorSettings& settings, const DeviceSpec& device = {});
 
+// Only how it ends.
+struct Outcome {
+  std::optional<OutOfMemory> oom;  // nothing if it survives
+  // All devices on which this process finds from `room_from` to less than `room_below` bytes end
+  // alike, unless the settings speak of shares of the device.
+  Bytes room_from, room_below;
+};
+Outcome PlayToDeath(const Trace& trace, const AllocatorSettings& settings,
+                    const DeviceSpec& device);
+
 }  // namespace vramcast

@@ -23,6 +23,7 @@ CARRY(sitecustomize, VRAMCAST_PYTHON_FOLDER "/sitecustomize.py")
 CARRY(hooks, VRAMCAST_PYTHON_FOLDER "/vramcast_dryrun.py")
 CARRY(phases, VRAMCAST_PYTHON_FOLDER "/vramcast_phases.py")
 CARRY(progress, VRAMCAST_PYTHON_FOLDER "/vramcast_progress.py")
+CARRY(positions, VRAMCAST_PYTHON_FOLDER "/vramcast_positions.py")
 CARRY(ranks, VRAMCAST_PYTHON_FOLDER "/vramcast_ranks.py")
 CARRY(kernels, VRAMCAST_PYTHON_FOLDER "/kernels.py")
 CARRY(sample, VRAMCAST_PYTHON_FOLDER "/vramcast_sample_data.py")
@@ -41,11 +42,12 @@ std::string_view Between(const char* begin, const char* end) {
 std::string_view DeviceLibrary() { return CARRIED(device); }
 
 std::span<const Resource> PythonModules() {
-  static const std::array<Resource, 7> kModules = {{
+  static const std::array<Resource, 8> kModules = {{
       {"sitecustomize.py", CARRIED(sitecustomize)},
       {"vramcast_dryrun.py", CARRIED(hooks)},
       {"vramcast_phases.py", CARRIED(phases)},
       {"vramcast_progress.py", CARRIED(progress)},
+      {"vramcast_positions.py", CARRIED(positions)},
       {"vramcast_ranks.py", CARRIED(ranks)},
       {"kernels.py", CARRIED(kernels)},
       {"vramcast_sample_data.py", CARRIED(sample)},

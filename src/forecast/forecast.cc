@@ -1,9 +1,13 @@
 #include "forecast/forecast.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <utility>
 
 #include "allocator/settings.h"
 #include "forecast/calibration.h"
+#include "forecast/core_batch.h"
 #include "forecast/folklore.h"
 #include "forecast/inputs.h"
 #include "forecast/job.h"
@@ -81,6 +85,16 @@ void Describe(const Job& job, const Request& request, Forecast* forecast) {
         "the script's PYTORCH_ALLOC_CONF is not read by PyTorch 2.9's CUDA allocator; with "
         "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True before the command less is reserved");
   }
+  const int64_t positions = 10 * job.seq();  // of the rotary embeddings (gpt.py)
+  const int64_t row = CoreBatches(job).back().tokens;
+  const auto runs_core = [](const PhasePeak& peak) { return peak.phase == Phase::kCoreMetric; };
+  if (row > positions && std::any_of(forecast->phases.begin(), forecast->phases.end(), runs_core)) {
+    forecast->warnings.push_back(
+        fmt::format("the CORE metric has a row of about {} tokens, and a model of max_seq_len {} "
+                    "takes {}: nanochat stops there with an assertion; --core-metric-every=-1 "
+                    "leaves it out",
+                    row, job.seq(), positions));
+  }
   if (!config.revision.note.empty()) forecast->warnings.push_back(config.revision.note);
   if (!request.card) {
     forecast->warnings.push_back(
@@ -125,9 +139,10 @@ Forecast Measure(const Job& job, const Request& request, const Recording& record
 }
 
 void JudgeOnCard(const Job& job, const Request& request, const Recording& recording, Detail detail,
-                 Forecast* forecast) {
+                 Forecast* forecast, Deaths* deaths) {
   forecast->capacity = CapacityOf(request);
-  Judge(recording.trace, SettingsOf(job), Sum(forecast->outside), request.margin, detail, forecast);
+  Judge(recording.trace, SettingsOf(job), Sum(forecast->outside), request.margin, detail, forecast,
+        deaths);
 }
 
 Result<Recording> Record(const Request& request) {

@@ -63,7 +63,8 @@ void EagerForward(const Job& job, const EagerPass& pass, Workspaces* workspaces,
   const int64_t tokens = pass.rows * pass.tokens;
   const int64_t unit = job.act() * tokens * job.width();
   NeedWorkspace(job, workspaces, writer);
-  for (int64_t i = 0; i < job.config.model.n_layer; ++i) LayerPeak(job, unit, true, writer);
+  const int64_t layers = pass.only_logits ? 0 : job.config.model.n_layer;
+  for (int64_t i = 0; i < layers; ++i) LayerPeak(job, unit, true, writer);
   const int64_t entries = tokens * job.vocab();
   AllocationId normed = writer->Alloc(What::kInferenceActivation, unit);
   AllocationId logits = writer->Alloc(What::kLogits, job.act() * entries);
@@ -83,10 +84,11 @@ void EagerForward(const Job& job, const EagerPass& pass, Workspaces* workspaces,
   writer->Free(logits);
   writer->Free(normed);
   if (pass.with_loss) {
-    // Autocast runs cross_entropy in fp32: a wide copy of the input beside the log-softmax.
-    AllocationId wide = writer->Alloc(What::kLogitsFp32, width < 4 ? 4 * entries : 0);
-    writer->Touch(What::kLogitsFp32, 4 * entries);
-    writer->Free(wide);
+    // cross_entropy asks log_softmax for its input's own type, which autocast respects; nll_loss it
+    // widens (autocast_mode.h).
+    AllocationId shares = writer->Alloc(What::kLogitsFp32, width * entries);
+    writer->Touch(What::kLogitsFp32, width < 4 ? 4 * entries : 0);
+    writer->Free(shares);
     writer->Touch(What::kLossStatistic, 8 * tokens);
   }
   writer->Free(capped);

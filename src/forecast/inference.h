@@ -25,6 +25,7 @@ struct EagerPass {
   int64_t rows = 1;
   int64_t tokens = 1;
   bool with_loss = false;
+  bool only_logits = false;  // leaves the layers out, whose tensors are small beside the logits
 };
 void EagerForward(const Job& job, const EagerPass& pass, Workspaces* workspaces, Writer* writer);
 

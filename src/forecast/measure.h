@@ -14,8 +14,8 @@ Recording RecordJob(const Job& job);
 // of another job whose CardTraits are equal.
 Forecast Measure(const Job& job, const Request& request, const Recording& recording);
 
-// Whether it fits on the request's card.
+// Whether it fits on the request's card. `deaths`: of this recording, of other cards.
 void JudgeOnCard(const Job& job, const Request& request, const Recording& recording, Detail detail,
-                 Forecast* forecast);
+                 Forecast* forecast, Deaths* deaths = nullptr);
 
 }  // namespace vramcast::forecast

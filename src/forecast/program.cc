@@ -157,9 +157,15 @@ void Program::Evaluate(const nanochat::PlannedAction& planned) {
 void Program::Core() {
   w_.Enter(Phase::kCoreMetric);
   std::vector<AllocationId> weights = EagerWeights(job_, &w_);
-  const CoreBatch batch = LongestCoreBatch(job_.config.model.vocab_size);
-  EagerForward(job_, {.rows = batch.rows, .tokens = batch.tokens, .with_loss = true}, &workspaces_,
-               &w_);
+  const std::vector<CoreBatch> batches = CoreBatches(job_);
+  for (const CoreBatch& batch : batches) {
+    EagerForward(job_,
+                 {.rows = batch.rows,
+                  .tokens = batch.tokens,
+                  .with_loss = true,
+                  .only_logits = &batch != &batches.back()},
+                 &workspaces_, &w_);
+  }
   w_.Free(weights);
 }
 

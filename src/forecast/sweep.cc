@@ -28,16 +28,16 @@ Result<const Sweep::Kind*> Sweep::KindOf(const gpu::Card& card) {
   if (!job) return tl::make_unexpected(job.error());
   const Key key{job->card_traits(), LingeringOf(*job)};
   auto found = std::find_if(recordings_.begin(), recordings_.end(),
-                            [&](const auto& one) { return one.first == key; });
+                            [&](const auto& one) { return one.key == key; });
   if (found == recordings_.end()) {
-    recordings_.emplace_back(key, RecordJob(*job));
+    recordings_.push_back({key, RecordJob(*job), {}});
     found = std::prev(recordings_.end());
   }
   Kind kind;
   kind.capability = card.capability;
   kind.multiprocessors = card.multiprocessors;
   kind.any_size = job->world() == 1 && key.traits.key_splits == 0;
-  kind.measured = Measure(*job, request_, found->second);
+  kind.measured = Measure(*job, request_, found->recording);
   kind.job = std::move(*job);
   kind.recording = static_cast<size_t>(found - recordings_.begin());
   kinds_.push_back(std::move(kind));
@@ -75,8 +75,8 @@ Result<Forecast> Sweep::Judged(const gpu::Card& card) {
   const Result<const Kind*> kind = KindOf(card);
   if (!kind) return tl::make_unexpected(kind.error());
   Forecast forecast = (*kind)->measured;
-  JudgeOnCard((*kind)->job, request_, recordings_[(*kind)->recording].second, Detail::kFits,
-              &forecast);
+  Shared& shared = recordings_[(*kind)->recording];
+  JudgeOnCard((*kind)->job, request_, shared.recording, Detail::kFits, &forecast, &shared.deaths);
   return forecast;
 }
 

@@ -12,6 +12,7 @@
 #include "forecast/forecast.h"
 #include "forecast/job.h"
 #include "forecast/staging.h"
+#include "forecast/verdict.h"
 
 namespace vramcast::forecast {
 
@@ -60,7 +61,12 @@ class Sweep {
 
   Request request_;
   std::vector<Kind> kinds_;
-  std::vector<std::pair<Key, Recording>> recordings_;
+  struct Shared {
+    Key key;
+    Recording recording;
+    Deaths deaths;
+  };
+  std::vector<Shared> recordings_;
 };
 
 }  // namespace vramcast::forecast

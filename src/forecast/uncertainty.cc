@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "forecast/core_batch.h"
 #include "forecast/label.h"
 #include "forecast/staging.h"
 #include "nanochat/family.h"
@@ -134,12 +135,9 @@ std::vector<Uncertainty> Uncertainties(const Job& job, const Request& request, c
   if (run.peak.event < trace.events.size()) {
     const Phase phase = trace.events[run.peak.event].phase;
     if (phase == Phase::kCoreMetric) {
-      // Known for two vocabularies, from one run each.
-      const int64_t vocabulary = job.config.model.vocab_size;
-      const bool between = 32768 <= vocabulary && vocabulary <= 65537;
-      const double share = between ? 0.25 : 0.4;
-      list.Add("the longest CORE batch depends on the tokenizer", Share(peak, share),
-               Share(peak, share));
+      const double spread = CoreBatchSpread(*job.config.core_metric_max_per_task);
+      list.Add("the longest CORE batch depends on the tokenizer and on the rank",
+               Share(peak, spread), Share(peak, spread));
     } else if (phase == Phase::kSampling || phase == Phase::kInference) {
       list.Add("eager passes depend on the prompts", Share(peak, 0.1), Share(peak, 0.15));
     }

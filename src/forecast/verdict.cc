@@ -4,25 +4,6 @@
 #include <array>
 
 namespace vramcast::forecast {
-namespace {
-
-struct Death {
-  bool dies = false;
-  Phase phase = Phase::kUnknown;
-};
-
-// Whether the run survives on the card with `outside` taken beside the allocator. The allocator
-// gives cached memory back before it dies, so reserved memory alone does not decide.
-Death DeathOn(const Trace& trace, const AllocatorSettings& settings, Bytes capacity,
-              Bytes outside) {
-  const Run run = Play(trace, settings, {.total = capacity, .context = outside});
-  if (!run.oom) return {};
-  return {true, run.oom->event < trace.events.size() ? trace.events[run.oom->event].phase
-                                                     : Phase::kUnknown};
-}
-
-}  // namespace
-
 void ReadPhases(const Run& run, const Trace& trace, Forecast* forecast) {
   std::array<bool, kPhaseCount> seen = {};
   for (const Event& event : trace.events) {
@@ -36,8 +17,28 @@ void ReadPhases(const Run& run, const Trace& trace, Forecast* forecast) {
       run.peak.event < trace.events.size() ? trace.events[run.peak.event].phase : Phase::kModelInit;
 }
 
+// The allocator gives cached memory back before it dies, so reserved memory alone does not decide.
+Death Deaths::On(const Trace& trace, const AllocatorSettings& settings, Bytes capacity,
+                 Bytes outside) {
+  const bool by_share = settings.memory_fraction || settings.garbage_collection_threshold > 0;
+  const Bytes room = capacity - outside;
+  for (const Known& one : known_) {
+    if (!by_share && one.from <= room && room < one.below) return one.death;
+  }
+  const Outcome outcome = PlayToDeath(trace, settings, {.total = capacity, .context = outside});
+  Death death;
+  death.reserved = outcome.room_from;
+  if (outcome.oom) {
+    death.dies = true;
+    death.phase = outcome.oom->event < trace.events.size() ? trace.events[outcome.oom->event].phase
+                                                           : Phase::kUnknown;
+  }
+  known_.push_back({outcome.room_from, outcome.room_below, death});
+  return death;
+}
+
 void Judge(const Trace& trace, const AllocatorSettings& settings, const Outside& outside,
-           std::optional<Bytes> asked_margin, Detail detail, Forecast* forecast) {
+           std::optional<Bytes> asked_margin, Detail detail, Forecast* forecast, Deaths* deaths) {
   forecast->margin = asked_margin.value_or(Bytes(0));
   const Bytes spread = forecast->interval.high - forecast->peak_allocated;
   Bytes high = forecast->peak_reserved + outside.high + spread;
@@ -46,24 +47,25 @@ void Judge(const Trace& trace, const AllocatorSettings& settings, const Outside&
   if (forecast->capacity) {
     const Bytes capacity = *forecast->capacity - forecast->margin;
     const Bytes beside = outside.high + spread;
-    // Needs a play of its own, so it is asked for once and only if something hangs on it.
-    std::optional<Death> death;
-    const auto dies = [&] {
-      if (!death) death = DeathOn(trace, settings, capacity, beside);
-      return death->dies;
+    Deaths own;
+    const auto death = [&] {
+      return (deaths ? deaths : &own)->On(trace, settings, capacity, beside);
     };
     if (high > capacity && beside < capacity && forecast->peak_allocated + beside <= capacity &&
-        !dies()) {
+        !death().dies) {
       // The cache shrinks to fit.
-      high = std::max(capacity, forecast->peak_allocated + beside);
+      const Bytes left = death().reserved;
+      forecast->peak_reserved = std::min(forecast->peak_reserved, left);
+      for (PhasePeak& phase : forecast->phases) phase.reserved = std::min(phase.reserved, left);
+      high = std::max(left, forecast->peak_allocated) + beside;
       low = std::min(low, high);
-      forecast->peak_device = std::min(forecast->peak_device, high);
+      forecast->peak_device = std::min(forecast->peak_reserved + outside.usual, high);
     }
     forecast->fits = high <= capacity;
     forecast->headroom = capacity - high;
     if (!*forecast->fits && detail == Detail::kAll) {
       forecast->dies_in = beside >= capacity ? Phase::kModelInit
-                          : dies()           ? death->phase
+                          : death().dies     ? death().phase
                                              : forecast->peak_phase;
     }
   }

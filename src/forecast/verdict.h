@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "allocator/play.h"
 #include "allocator/settings.h"
@@ -19,9 +20,32 @@ void ReadPhases(const Run& run, const Trace& trace, Forecast* forecast);
 // kFits leaves out `dies_in`, which takes another play of the trace.
 enum class Detail : uint8_t { kAll, kFits };
 
-// Fills `margin`, `fits`, `headroom`, `dies_in` and `device_interval`; may lower `peak_device` to
-// what a shrinking cache leaves. Peaks, `interval` and `capacity` must be there.
+struct Death {
+  bool dies = false;
+  Phase phase = Phase::kUnknown;  // in which it dies
+  Bytes reserved;                 // the most that the allocator had, in pages of the device
+};
+
+// How one trace under one setting ends on cards of different sizes: sizes between which nothing is
+// decided differently need one play.
+class Deaths {
+ public:
+  // `outside` is taken beside the allocator.
+  Death On(const Trace& trace, const AllocatorSettings& settings, Bytes capacity, Bytes outside);
+
+ private:
+  struct Known {
+    Bytes from, below;  // room for the allocator
+    Death death;
+  };
+  std::vector<Known> known_;
+};
+
+// Fills `margin`, `fits`, `headroom`, `dies_in` and `device_interval`; where it fits since the
+// cache shrinks, lowers what was reserved and `peak_device` to what it shrinks to. Peaks,
+// `interval` and `capacity` must be there.
 void Judge(const Trace& trace, const AllocatorSettings& settings, const Outside& outside,
-           std::optional<Bytes> asked_margin, Detail detail, Forecast* forecast);
+           std::optional<Bytes> asked_margin, Detail detail, Forecast* forecast,
+           Deaths* deaths = nullptr);
 
 }  // namespace vramcast::forecast

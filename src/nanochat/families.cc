@@ -169,6 +169,10 @@ std::vector<Family> Describe() {
   f.softcap = 20;
   add();
 
+  f.Begin("mar2026-climbmix", "324e69c", "trains on ClimbMix instead of FineWeb-Edu");
+  f.speedrun_text = TokenizerText::kClimbMix;
+  add();
+
   f.Begin("mar2026-dtype", "1076f97",
           "COMPUTE_DTYPE instead of autocast: Linear casts its weight, fp32 before Ampere");
   f.precision = Precision::kComputeDtype;

@@ -69,6 +69,9 @@ enum class SftStyle : uint8_t {
   kInherits,  // the same, batch sizes and length taken from the base checkpoint; ChatCORE in it
 };
 
+// What speedrun.sh trains the tokenizer on.
+enum class TokenizerText : uint8_t { kFineWeb, kClimbMix };
+
 struct Family {
   std::string_view name;          // short and stable: "oct2025", "jan2026-fa3"
   std::string_view first_commit;  // 7 hex digits or more; the commits after it belong to the family
@@ -128,6 +131,7 @@ struct Family {
   bool kv_follows_dtype = false;  // cache in COMPUTE_DTYPE; before: bf16 on CUDA
 
   int32_t speedrun_vocab = 65536;  // of the tokenizer that speedrun.sh trains
+  TokenizerText speedrun_text = TokenizerText::kFineWeb;
 
   void Begin(std::string_view new_name, std::string_view commit, std::string_view what);
 };

@@ -10,6 +10,7 @@ import threading
 import time
 
 import vramcast_phases
+import vramcast_positions
 import vramcast_progress
 from vramcast_progress import note
 
@@ -300,6 +301,7 @@ def install(torch, after_import):
     kept = [observer]
     if os.environ.get("VRAMCAST_HELPERS", "1") == "1":
         kept.append(_keep_programs_alive(torch))
+        after_import("nanochat.engine", vramcast_positions.count)
     if os.environ.get("VRAMCAST_SNAPSHOT"):
         torch.cuda._lazy_call(
             lambda: torch.cuda.memory._record_memory_history(
