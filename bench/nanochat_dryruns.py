@@ -149,7 +149,7 @@ def command_of(wanted, checkout):
 
 
 # What the forecast cannot read off a later stage's command: the checkpoint's shape.
-SHAPE = ("depth", "aspect-ratio", "head-dim", "window-pattern", "max-seq-len")
+SHAPE = ("depth", "aspect-ratio", "head-dim", "window-pattern")
 
 
 def forecast(vramcast, wanted, command):

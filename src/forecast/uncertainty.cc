@@ -68,11 +68,14 @@ Bytes LastGather(const Job& job) {
   return last;
 }
 
-// All that one step hands to collectives: the gathers, the shards of stacked gradients, and AdamW's
-// gradients with their shards.
+// All that one step hands to collectives: the gathers, Muon's gradients (themselves where they are
+// not stacked) with their shards, and AdamW's gradients with theirs.
 Bytes StagedSet(const Job& job) {
   Bytes sum = Gathers(job);
-  ForMuonGroups(job, [&](int64_t, int64_t own, Bytes one) { sum += own * one; });
+  const bool stacked = job.family().muon == nanochat::MuonStyle::kStacked;
+  ForMuonGroups(job, [&](int64_t padded, int64_t own, Bytes one) {
+    sum += (stacked ? own : own + padded) * one;
+  });
   for (const nanochat::Group& group : job.shapes.groups) {
     if (group.kind != nanochat::UpdateKind::kAdamW) continue;
     for (const int index : group.parameters) {
@@ -130,6 +133,14 @@ std::vector<Uncertainty> Uncertainties(const Job& job, const Request& request, c
                                                  : LastGather(job));
         }
         break;
+    }
+    // Whether all ranks have reached the end of their data is asked before each step.
+    const bool asks =
+        job.config.stage == Stage::kMid ||
+        (job.config.stage == Stage::kSft && family.sft != nanochat::SftStyle::kPadded);
+    if (asks) {
+      list.Add("the collective before each step lets go of what the watchdog has seen by then",
+               StagedSet(job), Bytes(0));
     }
   }
   if (run.peak.event < trace.events.size()) {

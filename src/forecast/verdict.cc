@@ -4,6 +4,29 @@
 #include <array>
 
 namespace vramcast::forecast {
+namespace {
+
+// Reserved memory without what CORE's many lengths leave behind, which nothing needs later. What
+// evaluates, samples or saves comes after them too.
+Bytes NeededBytes(const Forecast& forecast) {
+  Bytes needed = forecast.peak_allocated;
+  for (const PhasePeak& phase : forecast.phases) {
+    const bool trains =
+        phase.phase == Phase::kModelInit || phase.phase == Phase::kResume ||
+        phase.phase == Phase::kFirstForward || phase.phase == Phase::kFirstBackward ||
+        phase.phase == Phase::kFirstOptimizerStep || phase.phase == Phase::kTrainStep;
+    if (trains) needed = std::max(needed, phase.reserved);
+  }
+  return needed;
+}
+
+void CapReserved(Bytes most, Forecast* forecast) {
+  forecast->peak_reserved = std::min(forecast->peak_reserved, most);
+  for (PhasePeak& phase : forecast->phases) phase.reserved = std::min(phase.reserved, most);
+}
+
+}  // namespace
+
 void ReadPhases(const Run& run, const Trace& trace, Forecast* forecast) {
   std::array<bool, kPhaseCount> seen = {};
   for (const Event& event : trace.events) {
@@ -55,11 +78,17 @@ void Judge(const Trace& trace, const AllocatorSettings& settings, const Outside&
         !death().dies) {
       // The cache shrinks to fit.
       const Bytes left = death().reserved;
-      forecast->peak_reserved = std::min(forecast->peak_reserved, left);
-      for (PhasePeak& phase : forecast->phases) phase.reserved = std::min(phase.reserved, left);
+      CapReserved(left, forecast);
       high = std::max(left, forecast->peak_allocated) + beside;
       low = std::min(low, high);
       forecast->peak_device = std::min(forecast->peak_reserved + outside.usual, high);
+    }
+    const Bytes needed = NeededBytes(*forecast);
+    if (high > capacity && needed + beside > capacity) {  // a card that is just large enough
+      CapReserved(needed, forecast);
+      high = std::min(high, needed + beside);
+      low = std::min(low, high);
+      forecast->peak_device = std::min(forecast->peak_device, needed + outside.usual);
     }
     forecast->fits = high <= capacity;
     forecast->headroom = capacity - high;
