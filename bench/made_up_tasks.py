@@ -53,7 +53,8 @@ def arc(chance):
 
 
 def gsm8k(chance):
-    return {"question": text(chance), "answer": text(chance) + " <<1+1=2>>2 #### 2"}
+    # The longest real question has about 185 tokens.
+    return {"question": text(chance, 15, 95), "answer": text(chance) + " <<1+1=2>>2 #### 2"}
 
 
 def humaneval(chance):

@@ -68,14 +68,16 @@ Bytes LastGather(const Job& job) {
   return last;
 }
 
-// All that one step hands to collectives: the gathers, Muon's gradients (themselves where they are
-// not stacked) with their shards, and AdamW's gradients with theirs.
+// All that one step hands to collectives: Muon's gathers and shards where matrices are stacked,
+// else its gradients and what they are gathered into and from; AdamW's gradients with their shards.
 Bytes StagedSet(const Job& job) {
-  Bytes sum = Gathers(job);
-  const bool stacked = job.family().muon == nanochat::MuonStyle::kStacked;
-  ForMuonGroups(job, [&](int64_t padded, int64_t own, Bytes one) {
-    sum += (stacked ? own : own + padded) * one;
-  });
+  Bytes sum;
+  if (job.family().muon == nanochat::MuonStyle::kStacked) {
+    sum = Gathers(job);
+    ForMuonGroups(job, [&](int64_t, int64_t own, Bytes one) { sum += own * one; });
+  } else {
+    ForMuonGroups(job, [&](int64_t padded, int64_t, Bytes one) { sum += 3 * padded * one; });
+  }
   for (const nanochat::Group& group : job.shapes.groups) {
     if (group.kind != nanochat::UpdateKind::kAdamW) continue;
     for (const int index : group.parameters) {

@@ -9,6 +9,7 @@
 #include "allocator/play.h"
 #include "models/presets.h"
 #include "models/program.h"
+#include "models/role.h"
 
 namespace vramcast::models {
 namespace {
@@ -119,6 +120,51 @@ TEST(ModelForecast, GroupedHeadsInFp32WithoutAMaskKeepTheirScores) {
   request.options.optimizer = OptimizerKind::kAdamWFused;
   request.options.mask = MaskKind::kNone;
   EXPECT_NEAR(Peak(request).mib(), 1199.37, 2);
+}
+
+// Peaks of dry runs of the real models (docs/accuracy.md), within half a mebibyte.
+TEST(ModelForecast, EagerAttentionIsAsPyTorchRunsIt) {
+  auto found = FindPreset("gpt2");
+  ASSERT_TRUE(found);
+  ModelConfig gpt2 = *found;
+  gpt2.hidden = 512;
+  gpt2.intermediate = 2048;
+  gpt2.heads = gpt2.kv_heads = 8;
+  gpt2.layers = 4;
+  gpt2.positions = 2048;
+  ModelRequest request = RequestOf(gpt2);
+  request.options.batch_size = 2;
+  request.options.attention = AttentionWay::kEager;
+  EXPECT_NEAR(Peak(request).mib(), 1081.69, 0.5);
+
+  ModelConfig llama = Small(4);
+  llama.vocabulary = 32000;
+  request.config = llama;
+  EXPECT_NEAR(Peak(request).mib(), 900.32, 0.5);
+  request.options.precision = Precision::kAmp;
+  EXPECT_NEAR(Peak(request).mib(), 1244.97, 0.5);
+  // Repeated keys lie in order and are not copied again.
+  request.config.kv_heads = 2;
+  request.options.precision = Precision::kBf16;
+  request.options.batch_size = 3;
+  request.options.sequence_lengths = {400};
+  EXPECT_NEAR(Peak(request).mib(), 968.55, 0.5);
+}
+
+TEST(ModelForecast, MuonMakesItsMomentaBeforeAdamWMakesItsOwn) {
+  ModelRequest request = RequestOf(Small(4));
+  request.options.optimizer = OptimizerKind::kMuon;
+  const auto recording = Record(request);
+  ASSERT_TRUE(recording);
+  size_t moments = 0, before_update = 0;
+  for (const Event& event : recording->trace.events) {
+    if (event.action != Action::kAlloc || event.phase != Phase::kFirstOptimizerStep) continue;
+    const std::string& name = recording->trace.labels[event.label.value].name;
+    if (name == InfoOf(Role::kUpdateTemporary).name && before_update == 0) before_update = moments;
+    if (name == InfoOf(Role::kMoment).name) ++moments;
+  }
+  EXPECT_EQ(before_update, 4U * 7);          // one for each matrix of a block
+  EXPECT_EQ(moments, 4U * 7 + 2 * (2 + 9));  // two for embedding, head and the vectors
 }
 
 TEST(ModelForecast, ShardingSplitsWhatItSays) {

@@ -69,6 +69,8 @@ def _patch(c10d):
 
         world = int(os.environ["WORLD_SIZE"])
         number = int(os.environ["RANK"])
+        # NCCL's monitor would ask the store, which is Python, when Python may have ended already.
+        os.environ["TORCH_NCCL_DUMP_ON_TIMEOUT"] = "0"
         store = _make_store()
         kept.append(store)
         if backend is not None and world > 1:
