@@ -100,6 +100,7 @@ void ForgetContents(char* begin, size_t size) {
 }
 
 void KernelLaunched() { launches.fetch_add(1, std::memory_order_relaxed); }
+uint64_t KernelsLaunched() { return launches; }
 
 // For the launcher's own module: whether the number at this place was sent there and no kernel has
 // been launched since (an accumulator that was sent as zero may have been added to), and what a

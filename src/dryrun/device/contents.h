@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace vramcast::device {
 
@@ -17,5 +18,6 @@ void ReadContents(const char* from, void* out, size_t size);
 void MoveContents(char* to, const char* from, size_t size);
 void ForgetContents(char* begin, size_t size);
 void KernelLaunched();
+uint64_t KernelsLaunched();
 
 }  // namespace vramcast::device

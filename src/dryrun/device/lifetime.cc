@@ -1,6 +1,7 @@
 // The lifetime of collectives' buffers, as streams.h states it.
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -11,6 +12,7 @@
 
 #include "dryrun/device/api.h"
 #include "dryrun/device/config.h"
+#include "dryrun/device/contents.h"
 #include "dryrun/device/streams.h"
 
 namespace vramcast::device {
@@ -31,7 +33,11 @@ struct Lifetime {
   std::condition_variable dropped;
   std::map<const void*, uint64_t> outstanding;  // events that end a collective -> serial
   uint64_t released = 0;                        // serials up to this have passed
-  uint64_t serial_at_wait[kLongestWaits] = {};  // ring, by number of the wait
+  struct Wait {
+    uint64_t serial = 0;   // of the last record before it
+    uint64_t kernels = 0;  // launched before it
+  };
+  Wait before_wait[kLongestWaits];  // ring, by number of the wait
   uint64_t waits = 0;
   uint64_t activity_seen = 0;
   Clock::time_point idle_since = Clock::now();
@@ -85,9 +91,9 @@ void HostWaited() {
   uint64_t oldest = 0;
   {
     const std::lock_guard lock(lifetime.mutex);
-    uint64_t& slot = lifetime.serial_at_wait[lifetime.waits++ % kLongestWaits];
-    oldest = slot;
-    slot = serial;
+    Lifetime::Wait& slot = lifetime.before_wait[lifetime.waits++ % kLongestWaits];
+    oldest = slot.serial;
+    slot = {serial, KernelsLaunched()};
   }
   Release(&lifetime, oldest);
 }
@@ -99,7 +105,13 @@ void BeforeCollective() {
   uint64_t last = 0;
   {
     const std::lock_guard lock(lifetime.mutex);
-    if (lifetime.waits > 0) last = lifetime.serial_at_wait[(lifetime.waits - 1) % kLongestWaits];
+    const uint64_t kernels = KernelsLaunched();
+    for (uint64_t back = 1; back <= std::min(lifetime.waits, kLongestWaits); ++back) {
+      const Lifetime::Wait& wait = lifetime.before_wait[(lifetime.waits - back) % kLongestWaits];
+      if (kernels - wait.kernels < kWorkBetween) continue;
+      last = wait.serial;
+      break;
+    }
   }
   Release(&lifetime, last);
 }

@@ -4,10 +4,12 @@
 // own. Here the moment is fixed.
 //
 // The lifetime that is assumed: a collective's buffers live until the first collective that is
-// issued after the host has waited for the device (the next optimizer step, in training), or until
-// the host has waited kLongestWaits times since. That is the longest that a real GPU allows to a
-// program which keeps it busy; at that moment the calling thread waits until the watchdog has let
-// go.
+// issued after the host has waited for the device and launched kWorkBetween kernels since (the next
+// optimizer step, in training), or until the host has waited kLongestWaits times since. That is the
+// longest that a real GPU allows to a program which keeps it busy; at that moment the calling
+// thread waits until the watchdog has let go. A collective right after the wait comes before the
+// watchdog has looked: nanochat's midtraining asks before each step whether the data have ended,
+// and keeps what its optimizer handed over all the same (75,422.02 MiB on eight H100).
 #pragma once
 
 #include <cstdint>
@@ -15,6 +17,7 @@
 namespace vramcast::device {
 
 inline constexpr uint64_t kLongestWaits = 16;
+inline constexpr uint64_t kWorkBetween = 32;
 
 // The host waited for the device: synchronised, or read a result.
 void HostWaited();
