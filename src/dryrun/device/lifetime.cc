@@ -39,6 +39,7 @@ struct Lifetime {
   };
   Wait before_wait[kLongestWaits];  // ring, by number of the wait
   uint64_t waits = 0;
+  uint64_t serial_at_step = UINT64_MAX;  // of the last record before the latest optimizer step
   uint64_t activity_seen = 0;
   Clock::time_point idle_since = Clock::now();
 };
@@ -105,12 +106,10 @@ void BeforeCollective() {
   uint64_t last = 0;
   {
     const std::lock_guard lock(lifetime.mutex);
-    const uint64_t kernels = KernelsLaunched();
-    for (uint64_t back = 1; back <= std::min(lifetime.waits, kLongestWaits); ++back) {
-      const Lifetime::Wait& wait = lifetime.before_wait[(lifetime.waits - back) % kLongestWaits];
-      if (kernels - wait.kernels < kWorkBetween) continue;
-      last = wait.serial;
-      break;
+    if (lifetime.waits > 0) {
+      const Lifetime::Wait& wait = lifetime.before_wait[(lifetime.waits - 1) % kLongestWaits];
+      const bool at_once = KernelsLaunched() - wait.kernels < kWorkBetween;
+      last = at_once ? std::min(wait.serial, lifetime.serial_at_step) : wait.serial;
     }
   }
   Release(&lifetime, last);
@@ -149,6 +148,13 @@ bool PassedForWatchdog(const void* event, uint64_t number) {
   }
   if (passed && lifetime.outstanding.erase(event) > 0) lifetime.dropped.notify_all();
   return passed;
+}
+
+// An optimizer's step begins.
+VRAMCAST_EXPORT void vramcast_device_step_begins() {
+  Lifetime& lifetime = Get();
+  const std::lock_guard lock(lifetime.mutex);
+  lifetime.serial_at_step = serial;
 }
 
 // Everything passes from now on: the program ends its process group.

@@ -4,12 +4,13 @@
 // own. Here the moment is fixed.
 //
 // The lifetime that is assumed: a collective's buffers live until the first collective that is
-// issued after the host has waited for the device and launched kWorkBetween kernels since (the next
-// optimizer step, in training), or until the host has waited kLongestWaits times since. That is the
-// longest that a real GPU allows to a program which keeps it busy; at that moment the calling
-// thread waits until the watchdog has let go. A collective right after the wait comes before the
-// watchdog has looked: nanochat's midtraining asks before each step whether the data have ended,
-// and keeps what its optimizer handed over all the same (75,422.02 MiB on eight H100).
+// issued after the host has waited for the device (the next optimizer step, in training), or until
+// the host has waited kLongestWaits times since. That is the longest that a real GPU allows to a
+// program which keeps it busy; at that moment the calling thread waits until the watchdog has let
+// go. What an optimizer's step has just handed over, the watchdog has not seen if the collective
+// comes right after the wait, less than kWorkBetween kernels later: nanochat's midtraining asks
+// before each step whether the data have ended, and needed 75,422.02 MiB on eight H100 all the
+// same.
 #pragma once
 
 #include <cstdint>

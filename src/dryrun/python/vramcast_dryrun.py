@@ -297,7 +297,8 @@ def install(torch, after_import):
         return
     observer = Observer(torch)
     _redirect_saves(torch, after_import)
-    vramcast_phases.install(torch, after_import, observer.phases, observer.on_step)
+    vramcast_phases.install(torch, after_import, observer.phases, observer.on_step,
+                            device().vramcast_device_step_begins)
     kept = [observer]
     if os.environ.get("VRAMCAST_HELPERS", "1") == "1":
         kept.append(_keep_programs_alive(torch))

@@ -77,7 +77,7 @@ class Phases:
         self.set_base("train_step" if self.stepped else part)
 
 
-def install(torch, after_import, phases, on_step):
+def install(torch, after_import, phases, on_step, on_step_begins):
     import warnings
 
     warnings.filterwarnings("ignore", message=".*global hooks on modules.*")
@@ -134,6 +134,8 @@ def install(torch, after_import, phases, on_step):
     def step_begins(optimizer, arguments, more):
         if id(optimizer) in seen:
             step_is_over()
+        if not seen:
+            on_step_begins()
         phases.training("first_optimizer_step")
 
     def step_ends(optimizer, arguments, more):
