@@ -68,16 +68,11 @@ Bytes LastGather(const Job& job) {
   return last;
 }
 
-// All that one step hands to collectives: Muon's gathers and shards where matrices are stacked,
-// else its gradients and what they are gathered into and from; AdamW's gradients with their shards.
+// All that one step hands to collectives: the gathers, the shards of stacked gradients, and AdamW's
+// gradients with their shards.
 Bytes StagedSet(const Job& job) {
-  Bytes sum;
-  if (job.family().muon == nanochat::MuonStyle::kStacked) {
-    sum = Gathers(job);
-    ForMuonGroups(job, [&](int64_t, int64_t own, Bytes one) { sum += own * one; });
-  } else {
-    ForMuonGroups(job, [&](int64_t padded, int64_t, Bytes one) { sum += 3 * padded * one; });
-  }
+  Bytes sum = Gathers(job);
+  ForMuonGroups(job, [&](int64_t, int64_t own, Bytes one) { sum += own * one; });
   for (const nanochat::Group& group : job.shapes.groups) {
     if (group.kind != nanochat::UpdateKind::kAdamW) continue;
     for (const int index : group.parameters) {
@@ -135,14 +130,6 @@ std::vector<Uncertainty> Uncertainties(const Job& job, const Request& request, c
                                                  : LastGather(job));
         }
         break;
-    }
-    // Whether all ranks have reached the end of their data is asked before each step.
-    const bool asks =
-        job.config.stage == Stage::kMid ||
-        (job.config.stage == Stage::kSft && family.sft != nanochat::SftStyle::kPadded);
-    if (asks) {
-      list.Add("the collective before each step lets go of what the watchdog has seen by then",
-               StagedSet(job), Bytes(0));
     }
   }
   if (run.peak.event < trace.events.size()) {
