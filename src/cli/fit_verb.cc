@@ -81,6 +81,7 @@ class FitVerb : public Verb {
       }
     }
     const std::string found = fit->device_batch_size ? CommandOf(*fit, *revision) : "";
+    const std::string joined = JoinedCommand(*fit, *revision);
     // Where nothing fits, they stand among the alternatives.
     std::vector<forecast::CodeRemedy> code_changes;
     if (fit->device_batch_size) {
@@ -93,14 +94,32 @@ class FitVerb : public Verb {
       object["code_changes"] = forecast::ToJson(code_changes);
       if (exact) object["exact"] = {{"candidates", TrialsJson(*exact)}};
       object["command"] = found.empty() ? nlohmann::json(nullptr) : nlohmann::json(found);
+      object["with_expandable_segments"] = JoinedJson(*fit, joined);
       output.out() << object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
     } else {
-      Print(*fit, exact, found, *request, code_changes, output);
+      Print(*fit, exact, found, joined, *request, code_changes, output);
     }
     return fit->device_batch_size ? Exit::kYes : Exit::kBadNews;
   }
 
  private:
+  // The environment variable is the one that every PyTorch reads.
+  static std::string JoinedCommand(const forecast::Fit& fit, const nanochat::Revision& revision) {
+    if (!fit.with_expandable_segments) return "";
+    forecast::Fit joined = fit;
+    joined.flags.device_batch_size = fit.with_expandable_segments->device_batch_size;
+    return "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True " + CommandOf(joined, revision);
+  }
+
+  static nlohmann::json JoinedJson(const forecast::Fit& fit, const std::string& command) {
+    const auto& one = fit.with_expandable_segments;
+    if (!one) return nullptr;
+    return {{"device_batch_size", one->device_batch_size},
+            {"grad_accum_steps", one->grad_accum_steps},
+            {"device_high_bytes", one->device_high.count()},
+            {"command", command}};
+  }
+
   static Result<nanochat::Revision> RevisionOf(const forecast::Request& request) {
     if (request.revision) return *request.revision;
     if (request.flags.revision) return nanochat::FindRevision(*request.flags.revision);
@@ -216,7 +235,7 @@ class FitVerb : public Verb {
   }
 
   void Print(const forecast::Fit& fit, const std::optional<dryrun::LargestBatch>& exact,
-             const std::string& found, const forecast::Request& request,
+             const std::string& found, const std::string& joined, const forecast::Request& request,
              const std::vector<forecast::CodeRemedy>& code_changes, Output& output) const {
     Document document;
     const std::string card = request.card ? request.card->name : "the card";
@@ -238,6 +257,13 @@ class FitVerb : public Verb {
     } else {
       document.Add(Title{fmt::format("Nothing fits on {}", card)});
       AddVerdict(fit.forecast, card, &document);
+    }
+    if (fit.with_expandable_segments) {
+      document.Add(Paragraph{fmt::format(
+          "With expandable segments, which are off here, --device-batch-size={} fits (at most {}):",
+          fit.with_expandable_segments->device_batch_size,
+          Gib(fit.with_expandable_segments->device_high))});
+      document.Add(Code{joined});
     }
     if (exact) {
       document.Add(Title{"As running it showed"});

@@ -6,6 +6,7 @@
 #include "command/edit.h"
 #include "diagnosis/remedies.h"
 #include "diagnosis/suspects.h"
+#include "nanochat/flags.h"
 
 namespace vramcast::diagnosis {
 namespace {
@@ -22,6 +23,16 @@ constexpr std::string_view kRecord =
 
 bool IsNanochat(const Case& c, const Job* job) {
   return c.nanochat || (job != nullptr && job->launch().is_nanochat());
+}
+
+// nanochat's scripts ask for expandable segments, since December 2025 by a name that PyTorch 2.9's
+// CUDA allocator does not read; later ones say it in their messages.
+bool ScriptSwitchesThemOn(const Case& c, const Job* job) {
+  if (!IsNanochat(c, job)) return false;
+  if (AllocConfName(c) == "PYTORCH_ALLOC_CONF") return true;
+  if (job == nullptr || !job->revision || !job->launch().stage) return false;
+  return nanochat::AllocConfVariable(*job->revision, nanochat::ScriptOf(*job->launch().stage)) ==
+         "PYTORCH_CUDA_ALLOC_CONF";
 }
 
 }  // namespace
@@ -66,7 +77,7 @@ void Fragmented(const Case& c, const Job* job, std::vector<Remedy>& remedies) {
     remedies.push_back({"keep large blocks whole, so that large requests can use them again",
                         AllocConfName(c) + "=max_split_size_mb:512",
                         {}});
-  } else if (c.expandable_segments || IsNanochat(c, job)) {
+  } else if (c.expandable_segments || ScriptSwitchesThemOn(c, job)) {
     remedies.push_back(
         {"expandable segments are on already, so let batches have one shape: pad to "
          "a fixed length, or sort by length",

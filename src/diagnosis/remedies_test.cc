@@ -83,6 +83,23 @@ TEST(Remedies, ExpandableSegmentsGoByTheNameThatTheVersionReads) {
               Command("export PYTORCH_ALLOC_CONF=expandable_segments:True"));
 }
 
+// PyTorch 2.9 does not read the name that nanochat has used since December 2025.
+TEST(Remedies, NanochatsOwnSettingCountsOnlyWhereThisPyTorchReadsIt) {
+  Job job = JobFor("python -m scripts.base_train --depth=20");
+  const auto revision = [](const char* name) { return nanochat::FindRevision(name).value(); };
+  job.revision = revision("mar2026");
+  EXPECT_THAT(RemediesFor(CaseForTest(FragmentedEvent()), &job),
+              Command("PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True python -m "
+                      "scripts.base_train --depth=20"));
+  job.revision = revision("oct2025");
+  EXPECT_THAT(RemediesFor(CaseForTest(FragmentedEvent()), &job),
+              Not(Command("expandable_segments")));
+  job.revision = revision("mar2026");
+  OomEvent later = FragmentedEvent();
+  later.evidence += " try setting PYTORCH_ALLOC_CONF=expandable_segments:True to avoid";
+  EXPECT_THAT(RemediesFor(CaseForTest(later), &job), Not(Command("expandable_segments")));
+}
+
 TEST(Remedies, ExpandableSegmentsAreNotOfferedWhereTheyAreOn) {
   crashlog::LogReport report;
   report.allocator_settings = {"PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True"};

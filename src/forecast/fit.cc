@@ -21,12 +21,12 @@ Bytes LargestAllocation(const Request& request) {
   return job ? Bytes(job->act() * job->tokens() * job->vocab()) : Bytes(0);
 }
 
-// What fits only because PyTorch gives cached memory back when an allocation fails has no headroom.
-// It lives at the limit: how blocks lie in memory changes from step to step, and what is left over
-// must take the request that failed in one piece. Less than that is not recommended.
+// What fits only because PyTorch gives cached memory back when an allocation fails lives at the
+// limit: how blocks lie in memory changes from step to step, and what is left over must take the
+// request that failed in one piece. Less than that is not recommended.
 bool Recommendable(const Request& request, const Forecast& forecast) {
   if (!forecast.fits.value_or(false) || forecast.refused) return false;
-  if (!forecast.headroom || !forecast.capacity || *forecast.headroom > Bytes(0)) return true;
+  if (!forecast.cache_shrinks) return true;
   const Bytes over =
       *forecast.capacity - forecast.margin - forecast.interval.high - Sum(forecast.outside).high;
   return over >= LargestAllocation(request);
@@ -51,6 +51,24 @@ Request WithBatch(const Request& request, int64_t batch) {
                                                                 : nanochat::Launcher::kPython;
   }
   return copy;
+}
+
+// With pieces that can be joined less is lost between them.
+std::optional<Candidate> LargestJoined(const Request& request, const Job& job,
+                                       const std::vector<int64_t>& sizes, int64_t without) {
+  AllocatorSettings settings = SettingsOf(job);
+  if (request.allocator || settings.expandable_segments) return {};
+  settings.expandable_segments = true;
+  std::optional<Candidate> largest;
+  for (const int64_t size : sizes) {
+    if (size <= without) continue;
+    Request joined = WithBatch(request, size);
+    joined.allocator = settings;
+    const Result<Forecast> forecast = Make(joined);
+    if (!forecast || !Recommendable(joined, *forecast)) break;
+    largest = Describe(*forecast, true);
+  }
+  return largest;
 }
 
 }  // namespace
@@ -120,6 +138,10 @@ Result<Fit> FindBatch(const Request& request) {
       fit.notes.push_back("nanochat refuses this configuration whatever the batch size");
     }
     fit.alternatives = AlternativesTo(WithBatch(request, sizes.front()));
+  }
+  if (obeys) {
+    fit.with_expandable_segments =
+        LargestJoined(request, *job, sizes, fit.device_batch_size.value_or(0));
   }
   fit.total_batch_size = fit.forecast.total_batch_size;
   fit.grad_accum_steps = fit.forecast.grad_accum_steps;

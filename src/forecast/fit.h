@@ -57,6 +57,9 @@ struct Fit {
   std::vector<int64_t> allowed;  // all batch sizes that obey the rules, ascending
   std::vector<Candidate>
       candidates;  // those that were looked at, up to the second that is too large
+  // The largest with PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True, where they are off, nobody
+  // said so, and they make room for a larger batch.
+  std::optional<Candidate> with_expandable_segments;
   std::vector<Alternative> alternatives;
   std::vector<std::string> notes;
 };

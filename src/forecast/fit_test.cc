@@ -108,5 +108,26 @@ TEST(FindBatch, NeedsACard) {
   EXPECT_EQ(FindBatch(request).error().kind, ErrorKind::kUsage);
 }
 
+// Remainders between blocks decide: joined, they make room for a larger batch.
+TEST(FindBatch, SaysWhatExpandableSegmentsWouldMakeRoomFor) {
+  Request request;
+  request.flags.depth = 20;
+  request.flags.world_size = 8;
+  request.flags.revision = "head";
+  request.card = gpu::FindCard("NVIDIA H100 80GB HBM3")->card;
+  const auto fit = FindBatch(request);
+  ASSERT_TRUE(fit);
+  EXPECT_EQ(fit->device_batch_size, 16);
+  ASSERT_TRUE(fit->with_expandable_segments);
+  EXPECT_EQ(fit->with_expandable_segments->device_batch_size, 32);
+  EXPECT_LE(fit->with_expandable_segments->device_high, *fit->forecast.capacity);
+  // Where they are on, or where the user has said what to use, there is nothing to say.
+  request.allocator = AllocatorSettings();
+  EXPECT_FALSE(FindBatch(request)->with_expandable_segments);
+  request.allocator.reset();
+  request.flags.revision = "oct2025";
+  EXPECT_FALSE(FindBatch(request)->with_expandable_segments);
+}
+
 }  // namespace
 }  // namespace vramcast::forecast

@@ -133,6 +133,7 @@ struct Forecast {
   std::optional<bool> fits;       // nothing without a card
   Bytes margin;                   // kept free above the high end
   std::optional<Bytes> headroom;  // capacity - device_interval.high - margin; negative: too large
+  bool cache_shrinks = false;     // fits, but only since PyTorch gives cached memory back
   std::optional<Phase> dies_in;   // the first phase that does not fit
 
   // Resolved values that other rooms need to make a command.

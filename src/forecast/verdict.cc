@@ -76,7 +76,7 @@ void Judge(const Trace& trace, const AllocatorSettings& settings, const Outside&
     };
     if (high > capacity && beside < capacity && forecast->peak_allocated + beside <= capacity &&
         !death().dies) {
-      // The cache shrinks to fit.
+      forecast->cache_shrinks = true;
       const Bytes left = death().reserved;
       CapReserved(left, forecast);
       high = std::max(left, forecast->peak_allocated) + beside;
