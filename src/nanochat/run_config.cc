@@ -13,8 +13,8 @@ namespace {
 constexpr int64_t kRlQuestions = 7473;
 // render_conversation crops to so many tokens (tokenizer.py, all revisions).
 constexpr int64_t kConversationTokens = 2048;
-// A long question of GSM8K or HumanEval. GSM8K's longest test question has 185 tokens with published
-// tokenizers of nanochat's; its training questions and HumanEval's were not counted.
+// A long question of GSM8K or HumanEval. GSM8K's longest test question has 185 tokens with
+// published tokenizers of nanochat's; its training questions and HumanEval's were not counted.
 constexpr int64_t kPromptTokens = 256;
 
 // Builds one RunConfig: each method fills one part, in an order in which later parts need earlier.
