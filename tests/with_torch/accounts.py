@@ -150,6 +150,18 @@ class Behaviour(unittest.TestCase):
         self.assertEqual([rank["peak_allocated_bytes"] for rank in answer["ranks"]],
                          2 * [EAGER + BUCKETS])
 
+    def test_what_an_optimizer_gathers_outlives_a_question_before_the_next_step(self):
+        def peak(ask):
+            program = os.path.join(HERE, "asks_before_steps.py")
+            words = [PYTHON, "-m", "torch.distributed.run", "--nproc_per_node=4", program]
+            done, told = dryrun(*words, *(["--ask"] if ask else []))
+            self.assertEqual(done.returncode, 0, done.stderr[-2000:])
+            return told["ranks"][0]["peak_allocated_bytes"]
+
+        # Each rank's part and all four of them, beside the activation of the next step.
+        self.assertAlmostEqual(peak(True), peak(False), delta=2**20)
+        self.assertGreater(peak(True), 5 * 4 * (16 << 20) + 4 * (64 << 20))
+
     def test_the_peak_is_taken_apart(self):
         _, answer = dryrun(*small_gpt())
         rank = answer["ranks"][0]
@@ -343,6 +355,21 @@ class Nanochat(unittest.TestCase):
                 env={**os.environ, "NANOCHAT_BASE_DIR": data})
             self.assertEqual(done.returncode, 0, done.stderr[-3000:])
             self.assertTrue(json.loads(done.stdout)["ranks"][0]["stable"])
+
+    def test_samples_with_a_cache_that_fills(self):
+        with tempfile.TemporaryDirectory() as folder:
+            data = os.path.join(folder, "data")
+            subprocess.run([VRAMCAST, "dryrun", "--sample-data", data, "--", PYTHON, "-c", ""],
+                           check=True)
+            done = subprocess.run(
+                [VRAMCAST, "dryrun", "--json", "--to-end", "--", PYTHON, "-m",
+                 "scripts.base_train", "--depth=4", "--device-batch-size=4", "--eval-every=-1",
+                 "--core-metric-every=-1", "--sample-every=2", "--num-iterations=2"],
+                cwd=os.environ["NANOCHAT_DIR"], capture_output=True, text=True,
+                env={**os.environ, "NANOCHAT_BASE_DIR": data})
+            self.assertEqual(done.returncode, 0, done.stderr[-3000:])
+            names = [phase["name"] for phase in json.loads(done.stdout)["phases"]]
+            self.assertIn("sampling", names)
 
 
 if __name__ == "__main__":
