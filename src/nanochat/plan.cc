@@ -161,12 +161,14 @@ class Planner {
 
   void PlanBaseEval() {
     Once(Action::kLoadCheckpoint);
-    At(0, Action::kSample, 1, kSampleTokens).master_only = true;
-    if (!family_.base_loss_script) {
-      At(0, Action::kSample, kFreeRows, kFreeTokens).master_only = true;
+    if (*config_.sample_every > 0) {
+      At(0, Action::kSample, 1, kSampleTokens).master_only = true;
+      if (!family_.base_loss_script) {
+        At(0, Action::kSample, kFreeRows, kFreeTokens).master_only = true;
+      }
     }
-    Evaluate(0, false);
-    BaseMetric(0);
+    if (*config_.eval_every > 0) Evaluate(0, false);
+    if (*config_.core_metric_every > 0) BaseMetric(0);
   }
 
   void PlanChatEval() {

@@ -32,6 +32,14 @@ TEST(Plan, TrainingAlone) {
       ElementsAre(Action::kBuildModel, Action::kTrainStep, Action::kTrainStep, Action::kSave));
 }
 
+TEST(Plan, BaseEvalDoesWhatItIsAskedFor) {
+  const auto plan = Plan("head", {"--eval=bpb"}, Stage::kBaseEval);
+  EXPECT_THAT(Actions(plan),
+              ElementsAre(Action::kBuildModel, Action::kLoadCheckpoint, Action::kEvaluateLoss));
+  EXPECT_THAT(Actions(Plan("head", {"--eval=core"}, Stage::kBaseEval)),
+              ElementsAre(Action::kBuildModel, Action::kLoadCheckpoint, Action::kCoreMetric));
+}
+
 TEST(Plan, BaseTrainingEvaluatesBeforeTheFirstStep) {
   const auto plan = Plan("head", {"--num-iterations=1000"});
   EXPECT_THAT(Actions(plan),

@@ -377,8 +377,19 @@ class Resolver {
                           "a question and the longest answer to it"};
     }
     if (run_.stage == Stage::kBaseEval) {
-      run_.core_metric_every = {1, Source::kRule, "CORE is evaluated"};
-      run_.eval_every = {1, Source::kRule, "the loss is evaluated"};
+      // --eval=core,bpb,sample names what is done; all of it unless given.
+      const auto chosen = flags_.others.find("eval");
+      const auto done = [&](std::string_view part) -> int64_t {
+        if (chosen == flags_.others.end()) return 1;
+        const auto parts = Split(chosen->second, ',');
+        return std::any_of(parts.begin(), parts.end(),
+                           [part](std::string_view one) { return Trim(one) == part; })
+                   ? 1
+                   : -1;
+      };
+      run_.core_metric_every = {done("core"), Source::kRule, "CORE is evaluated"};
+      run_.eval_every = {done("bpb"), Source::kRule, "the loss is evaluated"};
+      run_.sample_every = {done("sample"), Source::kRule, "texts are sampled"};
     }
     if (*run_.resume_from_step >= 0 && !family_.can_resume) {
       Warn(Warning::Kind::kHypothesis,
