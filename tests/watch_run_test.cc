@@ -43,7 +43,7 @@ std::string Series(int samples, int64_t used, int64_t capacity, int64_t others =
   return text;
 }
 
-// Of the machine-readable forecast: what a phase reserves.
+// Of the machine-readable forecast: a phase's bytes of that name.
 int64_t Of(const json& forecast, const std::string& phase, const char* bytes) {
   for (const json& one : forecast["phases"]) {
     if (one["name"] == phase) return one[bytes].get<int64_t>();

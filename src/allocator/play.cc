@@ -19,29 +19,31 @@ void OccupyStart(const Trace& trace, SimulatedDevice& device) {
 
 namespace {
 
-void StepThrough(const Trace& trace, Player& player) {
+// What `read` says of the player and the device once the trace has been played, or has died.
+template <typename Read>
+auto PlayOn(const Trace& trace, const AllocatorSettings& settings, const DeviceSpec& spec,
+            Read read) {
+  SimulatedDevice device(spec);
+  OccupyStart(trace, device);
+  Player player(trace, settings, device);
   const auto count = static_cast<uint32_t>(trace.events.size());
   for (uint32_t i = 0; i < count; ++i) {
     if (!player.Step(i)) break;
   }
+  return read(player, device);
 }
 
 }  // namespace
 
 Run Play(const Trace& trace, const AllocatorSettings& settings, const DeviceSpec& spec) {
-  SimulatedDevice device(spec);
-  OccupyStart(trace, device);
-  Player player(trace, settings, device);
-  StepThrough(trace, player);
-  return player.Finish();
+  return PlayOn(trace, settings, spec,
+                [](Player& player, const SimulatedDevice&) { return player.Finish(); });
 }
 
 Outcome PlayToDeath(const Trace& trace, const AllocatorSettings& settings, const DeviceSpec& spec) {
-  SimulatedDevice device(spec);
-  OccupyStart(trace, device);
-  Player player(trace, settings, device);
-  StepThrough(trace, player);
-  return {player.oom(), device.room_from(), device.room_below()};
+  return PlayOn(trace, settings, spec, [](const Player& player, const SimulatedDevice& device) {
+    return Outcome{player.oom(), device.room_from(), device.room_below()};
+  });
 }
 
 }  // namespace vramcast

@@ -62,6 +62,17 @@ Bytes MoreUnderTorchrun(const Request& request, Bytes peak) {
   return job ? RecordJob(*job).run.peak.allocated - peak : Bytes(0);
 }
 
+void WarnOfLongRows(const Job& job, Forecast* forecast) {
+  const int64_t positions = 10 * job.seq();  // of the rotary embeddings (gpt.py)
+  const int64_t row = CoreBatches(job).back().tokens;
+  if (row <= positions) return;
+  forecast->warnings.push_back(
+      fmt::format("the CORE metric has a row of about {} tokens, and a model of max_seq_len {} "
+                  "takes {}: nanochat stops there with an assertion; --core-metric-every=-1 "
+                  "leaves it out",
+                  row, job.seq(), positions));
+}
+
 void Describe(const Job& job, const Request& request, Forecast* forecast) {
   const nanochat::RunConfig& config = job.config;
   forecast->parameters = job.shapes.parameter_count();
@@ -85,15 +96,9 @@ void Describe(const Job& job, const Request& request, Forecast* forecast) {
         "the script's PYTORCH_ALLOC_CONF is not read by PyTorch 2.9's CUDA allocator; with "
         "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True before the command less is reserved");
   }
-  const int64_t positions = 10 * job.seq();  // of the rotary embeddings (gpt.py)
-  const int64_t row = CoreBatches(job).back().tokens;
   const auto runs_core = [](const PhasePeak& peak) { return peak.phase == Phase::kCoreMetric; };
-  if (row > positions && std::any_of(forecast->phases.begin(), forecast->phases.end(), runs_core)) {
-    forecast->warnings.push_back(
-        fmt::format("the CORE metric has a row of about {} tokens, and a model of max_seq_len {} "
-                    "takes {}: nanochat stops there with an assertion; --core-metric-every=-1 "
-                    "leaves it out",
-                    row, job.seq(), positions));
+  if (std::any_of(forecast->phases.begin(), forecast->phases.end(), runs_core)) {
+    WarnOfLongRows(job, forecast);
   }
   if (!config.revision.note.empty()) forecast->warnings.push_back(config.revision.note);
   if (!request.card) {

@@ -46,7 +46,8 @@ Death Deaths::On(const Trace& trace, const AllocatorSettings& settings, Bytes ca
   const bool by_share = settings.memory_fraction || settings.garbage_collection_threshold > 0;
   const Bytes room = capacity - outside;
   for (const Known& one : known_) {
-    if (!by_share && one.from <= room && room < one.below) return one.death;
+    if (by_share && one.capacity != capacity) continue;
+    if (one.from <= room && room < one.below) return one.death;
   }
   const Outcome outcome = PlayToDeath(trace, settings, {.total = capacity, .context = outside});
   Death death;
@@ -56,7 +57,7 @@ Death Deaths::On(const Trace& trace, const AllocatorSettings& settings, Bytes ca
     death.phase = outcome.oom->event < trace.events.size() ? trace.events[outcome.oom->event].phase
                                                            : Phase::kUnknown;
   }
-  known_.push_back({outcome.room_from, outcome.room_below, death});
+  known_.push_back({capacity, outcome.room_from, outcome.room_below, death});
   return death;
 }
 

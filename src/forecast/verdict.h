@@ -35,6 +35,7 @@ class Deaths {
 
  private:
   struct Known {
+    Bytes capacity;     // decides too where the settings speak of shares of the device
     Bytes from, below;  // room for the allocator
     Death death;
   };

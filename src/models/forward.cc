@@ -25,6 +25,7 @@ Tensor Model::Project(const Tensor& x, const Projection& projection, Role role, 
     return MulScalar(c_, up, Role::kAdapter);
   };
   const int64_t width = result.width;
+  // The update goes before what it was added to.
   result = [&] { return Add(c_, result, update(), role); }();
   return Cast(c_, result, width, role);
 }
@@ -36,6 +37,7 @@ Tensor Model::RmsNorm(const Tensor& x, Parameter* weight) {
   const int64_t rows = x.count / weight->count;
   variance = MeanOfRows(c_, PowScalar(c_, hidden, Role::kTemporary), rows);
   const auto scale = [&] { return Rsqrt(c_, AddScalar(c_, variance, Role::kNormStatistic)); };
+  // The scale goes before what it scaled.
   hidden = [&] { return MulRows(c_, hidden, scale(), Role::kNormed); }();
   return MulWeight(c_, weight, Cast(c_, hidden, x.width, Role::kNormed), Role::kNormed);
 }

@@ -118,6 +118,7 @@ Tensor LayerNorm(Context& c, const Tensor& input, Parameter* weight, Parameter* 
   Saved saved_mean = c.Save(mean), saved_deviation = c.Save(deviation);
   c.Record(&out, {x.edge, c.LeafOf(weight), bias ? c.LeafOf(bias) : Edge{}},
            {x.width, weight->width, bias ? bias->width : weight->width},
+           // Released from the last to the first.
            [&c, weight, bias, wants_input, saved_deviation = std::move(saved_deviation),
             saved_mean = std::move(saved_mean), saved = std::move(saved)](Gradients& g) mutable {
              Gradients made(3);

@@ -24,9 +24,9 @@ forecast::Request SmallSteps() {
   return request;
 }
 
-Bytes Reserved(const PhasesAhead& outlook, Phase phase) {
+forecast::PhasePeak PeakOf(const PhasesAhead& outlook, Phase phase) {
   for (const forecast::PhasePeak& peak : outlook.forecast().phases) {
-    if (peak.phase == phase) return peak.reserved;
+    if (peak.phase == phase) return peak;
   }
   return {};
 }
@@ -41,9 +41,7 @@ class PhasesAheadTest : public testing::Test {
  protected:
   PhasesAheadTest() : outlook_(*PhasesAhead::Make(SmallSteps())) {
     // What it needs: its cache would fill any card, and is given back where there is no room.
-    for (const forecast::PhasePeak& peak : outlook_.forecast().phases) {
-      if (peak.phase == Phase::kCoreMetric) core_ = peak.allocated;
-    }
+    core_ = PeakOf(outlook_, Phase::kCoreMetric).allocated;
     const Standing any = {.step = 10, .capacity = 46068_MiB, .mine = 10000_MiB, .peak = 10000_MiB};
     trained_ = 10000_MiB - *outlook_.Correction(any);
   }
@@ -57,7 +55,7 @@ class PhasesAheadTest : public testing::Test {
 };
 
 TEST_F(PhasesAheadTest, ExpectsWhatTheStepsSoFarHaveTaken) {
-  const Bytes steps = Reserved(outlook_, Phase::kTrainStep);
+  const Bytes steps = PeakOf(outlook_, Phase::kTrainStep).reserved;
   EXPECT_GE(trained_, steps);
   EXPECT_LE(trained_, steps + 1500_MiB);
   // After CORE more is held: its cache stays.

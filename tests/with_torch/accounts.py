@@ -342,34 +342,27 @@ class Nanochat(unittest.TestCase):
     """A short training run of a real checkout, on made-up data. Needs nanochat's own packages in
     the environment (wandb, tiktoken, rustbpe, pyarrow, …)."""
 
-    def test_trains(self):
+    def train(self, *words, flags=()):
+        """The answer of a dry run of base_train."""
         with tempfile.TemporaryDirectory() as folder:
             data = os.path.join(folder, "data")
             subprocess.run([VRAMCAST, "dryrun", "--sample-data", data, "--", PYTHON, "-c", ""],
                            check=True)
             done = subprocess.run(
-                [VRAMCAST, "dryrun", "--json", "--", PYTHON, "-m", "scripts.base_train",
+                [VRAMCAST, "dryrun", "--json", *flags, "--", PYTHON, "-m", "scripts.base_train",
                  "--depth=4", "--device-batch-size=4", "--eval-every=-1",
-                 "--core-metric-every=-1", "--sample-every=-1"],
+                 "--core-metric-every=-1", *words],
                 cwd=os.environ["NANOCHAT_DIR"], capture_output=True, text=True,
                 env={**os.environ, "NANOCHAT_BASE_DIR": data})
             self.assertEqual(done.returncode, 0, done.stderr[-3000:])
-            self.assertTrue(json.loads(done.stdout)["ranks"][0]["stable"])
+            return json.loads(done.stdout)
+
+    def test_trains(self):
+        self.assertTrue(self.train("--sample-every=-1")["ranks"][0]["stable"])
 
     def test_samples_with_a_cache_that_fills(self):
-        with tempfile.TemporaryDirectory() as folder:
-            data = os.path.join(folder, "data")
-            subprocess.run([VRAMCAST, "dryrun", "--sample-data", data, "--", PYTHON, "-c", ""],
-                           check=True)
-            done = subprocess.run(
-                [VRAMCAST, "dryrun", "--json", "--to-end", "--", PYTHON, "-m",
-                 "scripts.base_train", "--depth=4", "--device-batch-size=4", "--eval-every=-1",
-                 "--core-metric-every=-1", "--sample-every=2", "--num-iterations=2"],
-                cwd=os.environ["NANOCHAT_DIR"], capture_output=True, text=True,
-                env={**os.environ, "NANOCHAT_BASE_DIR": data})
-            self.assertEqual(done.returncode, 0, done.stderr[-3000:])
-            names = [phase["name"] for phase in json.loads(done.stdout)["phases"]]
-            self.assertIn("sampling", names)
+        answer = self.train("--sample-every=2", "--num-iterations=2", flags=["--to-end"])
+        self.assertIn("sampling", [phase["name"] for phase in answer["phases"]])
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def count(module):
 
         return call
 
-    def position(self, *_):
+    def position(self):
         return getattr(self, "position_in_dry_run", 0)
 
     @functools.wraps(get_pos)
