@@ -1,6 +1,7 @@
 """What the comparisons of forecasts with dry runs share: checkouts of nanochat, made-up data, running
-`vramcast dryrun`, and results that an interrupted comparison finds again."""
+`vramcast dryrun`, results that an interrupted comparison finds again, and the comparison itself."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -117,3 +118,46 @@ def usable(made):
 
 def difference(made, told):
     return f"{(told / made - 1) * 100:+.2f} %"
+
+
+def comparison_options():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("vramcast")
+    parser.add_argument("results")
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--traces", default="", help="a folder for a trace of each run")
+    parser.add_argument("--table", action="store_true")
+    return parser.parse_args()
+
+
+def compare(options, wanted_runs, trace_prefix, dry_run, forecast, label=lambda name, wanted: name):
+    """What was made and told of each run, as (name, made, told): of all that `options` want, or for
+    a table of those that were made before. `dry_run` takes what is wanted and flags for the dry
+    run, `forecast` what is wanted and the peak in MiB."""
+    results = Results(options.results)
+    only = [part for part in options.only.split(";") if part]
+    rows = []
+    for number, (name, wanted) in enumerate(wanted_runs.items()):
+        if only and not any(part in name for part in only):
+            continue
+        made = results.known.get(name)
+        if made is None or made["wanted"] != wanted:
+            if options.table:
+                continue
+            trace = options.traces and os.path.join(options.traces, f"{trace_prefix}{number}.trace")
+            made = {"name": name, "wanted": wanted,
+                    **dry_run(wanted, ["--trace", trace] if trace else [])}
+            results.add(made)
+        told = forecast(wanted, made.get("mib", 0))
+        rows.append((name, made, told))
+        if options.table:
+            continue
+        if not usable(made):
+            print(f"{name}: {made.get('error', '?')[-300:]}", flush=True)
+            continue
+        inside = told["low"] <= made["mib"] <= told["high"]
+        print(f"{label(name, wanted)}: dry run {made['mib']:.2f}, forecast {told['mib']:.2f} "
+              f"{difference(made['mib'], told['mib'])}{'' if inside else ' MISSED'}, "
+              f"{made['seconds']} s", flush=True)
+    return rows

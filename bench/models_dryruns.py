@@ -7,14 +7,13 @@ RESULTS is a file of JSON lines: a run that is in it is not made again, so that 
 interrupted; its forecast is. --table prints all of it as the table of docs/accuracy.md. PYTHON has
 torch, transformers and, for LoRA, peft. The same file is the program that is run: `--train`."""
 
-import argparse
 import json
 import os
 import subprocess
 import sys
 import tempfile
 
-from dryruns import DryRuns, Results, difference, usable
+from dryruns import DryRuns, compare, comparison_options, difference, usable
 
 H100 = "NVIDIA H100 80GB HBM3"
 LLAMA = {"model_type": "llama", "vocab_size": 32000, "hidden_size": 512, "intermediate_size": 1408,
@@ -277,48 +276,22 @@ def table(rows):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("vramcast", nargs="?")
-    parser.add_argument("results", nargs="?")
-    parser.add_argument("--python", default=sys.executable)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--traces", default="", help="a folder for a trace of each run")
-    parser.add_argument("--table", action="store_true")
-    parser.add_argument("--train")
-    options = parser.parse_args()
-    if options.train:
-        return train(json.loads(options.train))
+    if sys.argv[1:2] == ["--train"]:
+        return train(json.loads(sys.argv[2]))
+    options = comparison_options()
     runs = DryRuns(options.vramcast, options.python, "")
-    results = Results(options.results)
-    only = [part for part in options.only.split(";") if part]
-    rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for number, (name, wanted) in enumerate(RUNS.items()):
-            if only and not any(part in name for part in only):
-                continue
-            config = os.path.join(folder, "config.json")
+        config = os.path.join(folder, "config.json")
+
+        def dry_run(wanted, flags):
+            return runs.run(H100, command_of(wanted), *flags, seconds=1800)
+
+        def told(wanted, measured):
             with open(config, "w") as file:
                 json.dump(wanted["config"], file)
-            made = results.known.get(name)
-            if made is None or made["wanted"] != wanted:
-                if options.table:
-                    continue
-                trace = options.traces and os.path.join(options.traces, f"model{number}.trace")
-                flags = ["--trace", trace] if trace else []
-                made = {"name": name, "wanted": wanted,
-                        **runs.run(H100, command_of(wanted), *flags, seconds=1800)}
-                results.add(made)
-            told = forecast(runs.vramcast, wanted, config, made.get("mib", 0))
-            rows.append((name, made, told))
-            if options.table:
-                continue
-            if not usable(made):
-                print(f"{name}: {made.get('error', '?')[-300:]}", flush=True)
-                continue
-            inside = told["low"] <= made["mib"] <= told["high"]
-            print(f"{name}: dry run {made['mib']:.2f}, forecast {told['mib']:.2f} "
-                  f"{difference(made['mib'], told['mib'])}{'' if inside else ' MISSED'}, "
-                  f"{made['seconds']} s", flush=True)
+            return forecast(runs.vramcast, wanted, config, measured)
+
+        rows = compare(options, RUNS, "model", dry_run, told)
     if options.table:
         table(rows)
 

@@ -8,15 +8,14 @@ NANOCHAT_DIR names a clone of nanochat with its history (bare or not). RESULTS i
 lines: a run that is in it is not made again, so that the work can be interrupted; its forecast is.
 --table prints all of it as the table of docs/accuracy.md."""
 
-import argparse
 import hashlib
 import json
 import os
 import subprocess
 import sys
 
-from dryruns import (Checkouts, DryRuns, Results, difference, nanochat_repository, usable,
-                     work_folder)
+from dryruns import (Checkouts, DryRuns, compare, comparison_options, difference,
+                     nanochat_repository, usable, work_folder)
 
 H100, A100, A40, T4 = "NVIDIA H100 80GB HBM3", "A100-80GB", "NVIDIA A40", "Tesla T4"
 QUIET = {"eval-every": -1, "core-metric-every": -1, "sample-every": -1, "eval-tokens": 65536}
@@ -218,52 +217,28 @@ def table(rows):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("vramcast")
-    parser.add_argument("results")
-    parser.add_argument("--python", default=sys.executable)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--traces", default="", help="a folder for a trace of each run")
-    parser.add_argument("--table", action="store_true")
-    options = parser.parse_args()
+    options = comparison_options()
     work = work_folder()
     checkouts = Checkouts(nanochat_repository(), work)
     runs = DryRuns(options.vramcast, options.python, work)
     stages = Stages(runs, work)
-    results = Results(options.results)
-    only = [part for part in options.only.split(";") if part]
-    rows = []
-    for number, (name, wanted) in enumerate(RUNS.items()):
-        if only and not any(part in name for part in only):
-            continue
+
+    def dry_run(wanted, flags):
         checkout = checkouts.get(wanted["revision"])
-        command = command_of(wanted, checkout)
-        made = results.known.get(name)
-        if made is None or made["wanted"] != wanted:
-            if options.table:
-                continue
-            trace = options.traces and os.path.join(options.traces, f"nanochat{number}.trace")
-            later_stage = "after" in wanted
-            base = stages.base(wanted, checkout) if later_stage else runs.data(
-                wanted["vocabulary"])
-            environment = {"NANOCHAT_BASE_DIR": base}
-            if later_stage:
-                environment["PYTHONPATH"] = os.path.join(base, "modules")
-            made = {"name": name, "wanted": wanted,
-                    **runs.run(wanted["gpu"], command, *(["--trace", trace] if trace else []),
-                               cwd=checkout, **environment)}
-            results.add(made)
-        told = forecast(runs.vramcast, wanted, command)
-        rows.append((name, made, told))
-        if options.table:
-            continue
-        if not usable(made):
-            print(f"{name}: {made.get('error', '?')[-300:]}", flush=True)
-            continue
-        inside = told["low"] <= made["mib"] <= told["high"]
-        print(f"{name} ({wanted['revision']}): dry run {made['mib']:.2f}, forecast "
-              f"{told['mib']:.2f} {difference(made['mib'], told['mib'])}"
-              f"{'' if inside else ' MISSED'}, {made['seconds']} s", flush=True)
+        later_stage = "after" in wanted
+        base = stages.base(wanted, checkout) if later_stage else runs.data(wanted["vocabulary"])
+        environment = {"NANOCHAT_BASE_DIR": base}
+        if later_stage:
+            environment["PYTHONPATH"] = os.path.join(base, "modules")
+        return runs.run(wanted["gpu"], command_of(wanted, checkout), *flags, cwd=checkout,
+                        **environment)
+
+    def told(wanted, _):
+        return forecast(runs.vramcast, wanted,
+                        command_of(wanted, checkouts.get(wanted["revision"])))
+
+    rows = compare(options, RUNS, "nanochat", dry_run, told,
+                   lambda name, wanted: f"{name} ({wanted['revision']})")
     if options.table:
         table(rows)
 
